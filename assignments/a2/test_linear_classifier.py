@@ -1,0 +1,886 @@
+"""Checks of A2, first part: linear classifiers, the SVM and softmax losses and their training.
+
+Right answers differ in many ways that no check asks about: a loss may be a float or a tensor of shape (), W may be updated
+in place or not, accuracies of test_one_param_set may be fractions or percentages, batches may be drawn in any order.
+"""
+
+import numpy as np
+import pytest
+import torch
+from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
+
+from grader.contract.verdict import CheckFailed, Explanation
+
+LARGER_DRAW = "A second draw with larger sizes came out wrong. Compare your function with the naive version."
+
+
+# ---- helpers: losses -----------------------------------------------------------------------------------------------
+
+
+def problem(draw, n=7, d=6, c=4, dtype=torch.float64):
+    """A linear problem in which no hinge margin is so close to 0 that rounding decides on which side it is."""
+    while True:
+        W, X, y = draw.linear_problem(n=n, d=d, c=c, dtype=dtype)
+        scores = X @ W
+        margins = scores - scores.gather(1, y[:, None]) + 1
+        if margins.abs().min() > 1e-4:
+            return W, X, y
+
+
+def loss_and_gradient(got):
+    """The two results of a loss function. A gradient that was never computed fails every check of its function."""
+    if type(got) not in (tuple, list) or len(got) != 2:
+        raise CheckFailed("The function should return two things, the loss and dW.")
+    loss, dW = got
+    if dW is None or (torch.is_tensor(dW) and not dW.any()):
+        raise CheckFailed("The gradient dW is still zero everywhere, as if it was not computed yet.")
+    return loss, dW
+
+
+def sizes(X, W):
+    return {"N": len(X), "D": X.shape[1], "C": W.shape[1]}
+
+
+def check_loss(function, right, draw, expect):
+    W, X, y = problem(draw)
+    loss, _ = loss_and_gradient(function(W, X, y, 0.0))
+    expect(loss, "loss").matches(right(W, X, y, 0.0)[0], dtype=False, sizes=sizes(X, W))
+
+
+def check_gradient(function, right, draw, expect, gradients):
+    W, X, y = problem(draw)
+    _, dW = loss_and_gradient(function(W, X, y, 0.0))
+    exact = right(W, X, y, 0.0)[1]
+    try:
+        expect(dW, "dW").matches(exact, dtype=False, sizes=sizes(X, W))
+    except CheckFailed:
+        # Slopes of the submission's own loss cost many calls, and are only needed to say more about a wrong gradient.
+        gradients.loss(
+            lambda W: function(W, X, y, 0.0), at={"W": W}, exact={"W": exact}, dtype=False, sizes=sizes(X, W)
+        )
+        raise
+
+
+def check_regularisation(function, right, draw, expect):
+    W, X, y = problem(draw)
+    for reg in (0.7, 3.0):
+        expected = right(W, X, y, reg)
+        expect(loss_and_gradient(function(W, X, y, reg)), ("loss", "dW")).matches(expected, dtype=False)
+
+
+def check_small_and_single(function, right, draw, expect):
+    """Float32 throughout, then a single row, which survives no squeeze() of the wrong axis."""
+    for n, dtype in ((6, torch.float32), (1, torch.float64)):
+        W, X, y = problem(draw, n=n, dtype=dtype)
+        loss, dW = loss_and_gradient(function(W, X, y, 0.1))
+        expected_loss, expected_dW = right(W, X, y, 0.1)
+        expect(loss, "loss").matches(expected_loss, dtype=False)
+        expect(dW, "dW").matches(expected_dW, dtype=dtype is torch.float32)
+
+
+def check_inputs(function, right, draw, expect):
+    W, X, y = problem(draw)
+    got, after = function.observed(W.clone(), X.clone(), y.clone(), 0.2)
+    expect(loss_and_gradient(got), ("loss", "dW")).matches(right(W, X, y, 0.2), dtype=False)
+    for name, value, original in zip(("W", "X", "y"), after, (W, X, y), strict=False):
+        expect(value, name).is_unchanged_from(original)
+
+
+def check_offset(function, right, draw, expect):
+    """Scores far from zero but close to each other: exp of them is infinite or zero, softmax of them is not."""
+    for offset in (1000.0, -1000.0):
+        W, X, y = problem(draw)
+        X[:, -1], W[-1] = 1.0, W[-1] + offset
+        expected = right(W, X, y, 0.0)
+        got = loss_and_gradient(function(W, X, y, 0.0))
+        expect(got, ("loss", "dW")).matches(expected, rtol=1e-6, dtype=False)
+
+
+def check_cost(function, right, draw, expect, cost):
+    """The sizes of the real problem, where a gradient by finite differences needs 30,730 evaluations of the loss."""
+    W, X, y = problem(draw, n=8, d=3073, c=10)
+    spent = cost(function, W, X, y, 0.1)
+    expect(loss_and_gradient(spent.result), ("loss", "dW")).matches(right(W, X, y, 0.1), dtype=False)
+    if spent.cpu_seconds > 1.0:
+        raise CheckFailed(
+            Explanation(
+                "The loss and its gradient are right, but take far too long for the real problem. Compute the gradient "
+                "from its formula, not by changing one weight after the other.",
+                expected="less than 1 second for 8 rows, 3,073 features and 10 classes",
+                got=f"{spent.cpu_seconds:.1f} seconds",
+            )
+        )
+
+
+def check_larger(function, right, draw, expect):
+    W, X, y = problem(draw, n=40, d=30, c=11)
+    expect(loss_and_gradient(function(W, X, y, 0.05)), ("loss", "dW")).matches(right(W, X, y, 0.05), dtype=False)
+
+
+def check_no_loop(function, right, draw, expect, rules):
+    small, large = problem(draw, n=4, d=4, c=3), problem(draw, n=32, d=32, c=24)
+    expect(loss_and_gradient(function(*small, 0.1)), ("loss", "dW")).matches(right(*small, 0.1), dtype=False)
+    rules.vectorised(function, small=(*small, 0.1), large=(*large, 0.1))
+    rules.traced(function, *small, 0.1)
+
+
+# ---- helpers: training ---------------------------------------------------------------------------------------------
+
+
+class ConstantSlope:
+    """A loss with the same gradient everywhere: what training makes of it is known, whatever rows it draws."""
+
+    def __init__(self, gradient):
+        self.gradient = gradient
+        self.calls = []
+
+    def loss(self, W, X, y, reg=None):
+        self.calls.append((W, X, y, reg))
+        return torch.tensor(self.losses(len(self.calls))[-1], dtype=torch.float64), self.gradient
+
+    @staticmethod
+    def losses(count):
+        return [10.0 - 0.0625 * i for i in range(count)]
+
+
+def train_on_slope(student, expect, slope, W, X, y, **settings):
+    """Train on a constant slope, and make sure that W went down it. Returns the loss history."""
+    got = student.linear_classifier.train_linear_classifier(slope.loss, W, X, y, **settings)
+    if type(got) not in (tuple, list) or len(got) != 2:
+        raise CheckFailed("The function should return two things, W and loss_history.")
+    steps, learning_rate = settings.get("num_iters", 100), settings.get("learning_rate", 1e-3)
+    if len(slope.calls) != steps:
+        raise CheckFailed(f"The loss function was called {len(slope.calls)} times in {steps} iterations.")
+    start, last = slope.calls[0][0], slope.calls[-1][0]
+    expect(start, "W in the first iteration").has_shape(*slope.gradient.shape).is_finite()
+    start, way = torch.as_tensor(start).double(), learning_rate * slope.gradient
+    expect(last, "W in the last iteration").matches(start - (steps - 1) * way, rtol=1e-6, dtype=False)
+    expect(got[0], "W").matches(start - steps * way, rtol=1e-6, dtype=False)
+    return got[1]
+
+
+def expect_history(expect, history, count):
+    """A list of ``count`` finite floats."""
+    if type(history) is not list or any(torch.is_tensor(value) for value in history):
+        raise CheckFailed("loss_history should be a list of floats: append loss.item(), not the tensor.")
+    if len(history) != count:
+        raise CheckFailed(f"loss_history has {len(history)} entries after {count} iterations.")
+    for value in history:
+        expect(value, "loss").has_shape().is_finite()
+
+
+def expect_batch(expect, got, X, size):
+    """``size`` rows of X with their labels, which are the numbers of the rows. Returns these numbers."""
+    if type(got) not in (tuple, list) or len(got) != 2:
+        raise CheckFailed("A batch should be two things, X_batch and y_batch.")
+    expect(got[1], "y_batch").has_shape(size).is_between(0, len(X) - 1)
+    numbers = torch.as_tensor(got[1]).long()
+    expect(got[0], "X_batch").matches(X[numbers], dtype=False)
+    return numbers
+
+
+def separable(draw, n=60, d=5, c=3, dtype=torch.float64):
+    """Rows around c centres far apart; the last feature is 1, so that a linear classifier has a bias."""
+    y = draw.labels(n, c)
+    X = 4.0 * torch.eye(d, dtype=dtype)[y] + draw.normal(n, d, dtype=dtype, scale=0.3)
+    X[:, -1] = 1.0
+    return X, y
+
+
+def expect_trained(expect, history, num_iters, W, X, y):
+    """The losses ended well below where they began, and the weights tell the classes apart."""
+    expect_history(expect, history, num_iters)
+    early, late = sum(map(float, history[:3])) / 3, sum(map(float, history[-3:])) / 3
+    expect(late, "mean of the last three losses").is_between(0.0, 0.6 * early)
+    expect(W, "W").has_shape(X.shape[1], int(y.max()) + 1).is_finite()
+    right = (X @ torch.as_tensor(W).to(X.dtype)).argmax(dim=1) == y
+    expect(float(right.double().mean()), "accuracy on the training rows").is_between(0.95, 1.0)
+
+
+# ---- helpers: searching --------------------------------------------------------------------------------------------
+
+
+class Dummy:
+    """What test_one_param_set is handed instead of a classifier: notes how it is trained, predicts what is known."""
+
+    def __init__(self):
+        self.W = None
+        self.trainings = []
+
+    def train(
+        self, X_train, y_train, learning_rate=1e-3, reg=1e-5, num_iters=100, batch_size=200, verbose=False
+    ):  # the signature that students know
+        self.trainings.append((X_train, y_train, learning_rate, reg, num_iters))
+        self.W = torch.ones(X_train.shape[1], 3, dtype=torch.float64)
+        return [1.0] * num_iters
+
+    def predict(self, X):
+        """The first feature, which tells the label; before training, always 0."""
+        return X[:, 0].long() if self.trainings else torch.zeros(len(X), dtype=torch.int64)
+
+    def loss(self, W, X_batch, y_batch, reg):
+        return torch.tensor(1.0), torch.zeros_like(W)
+
+
+def labelled_data(draw):
+    """Data of which a Dummy labels 15 of 20 training rows and 6 of 15 validation rows correctly."""
+    data = {}
+    for part, n, wrong in (("train", 20, 5), ("val", 15, 9), ("test", 10, 9)):
+        y = draw.labels(n, 3)
+        told = y.clone()
+        told[:wrong] = (told[:wrong] + 1) % 3
+        data[f"X_{part}"] = torch.cat([told[:, None].double(), draw.normal(n, 3)], dim=1)
+        data[f"y_{part}"] = y
+    return data
+
+
+def result_of_search(got):
+    if type(got) not in (tuple, list) or len(got) != 3:
+        raise CheckFailed("The function should return three things: cls, train_acc and val_acc.")
+    return got
+
+
+def expect_accuracy(expect, value, low, high, name):
+    """An accuracy as a fraction from ``low`` to ``high``, or the same in percent."""
+    expect(value, name).has_shape().is_between(0.0, 100.001)
+    fraction = float(value) if float(value) <= 1 else float(value) / 100
+    expect(fraction, name).is_between(low - 1e-6, high + 1e-6)
+
+
+def candidates(got):
+    """The two lists of a search grid, as lists of numbers."""
+    if type(got) not in (tuple, list) or len(got) != 2:
+        raise CheckFailed("The function should return two lists, learning_rates and regularization_strengths.")
+    lists = [values.tolist() if isinstance(values, (torch.Tensor, np.ndarray)) else values for values in got]
+    if not all(type(values) in (tuple, list) and values for values in lists):
+        raise CheckFailed("Each of the two results should be a list with at least one number in it.")
+    return lists
+
+
+def check_grid(function, expect):
+    learning_rates, strengths = candidates(function())
+    for values, name, low in ((learning_rates, "learning rate", 1e-12), (strengths, "regularization strength", 0.0)):
+        for value in values:
+            expect(value, name).has_shape().is_between(low, 1e12)
+
+
+def check_grid_size(function):
+    learning_rates, strengths = candidates(function())
+    pairs = len(learning_rates) * len(strengths)
+    if not 5 <= pairs <= 25:
+        raise CheckFailed(
+            Explanation("The two lists should give 5 to 25 pairs in all.", "5 to 25 pairs", f"{pairs} pairs")
+        )
+
+
+# ---- 1. svm_loss_naive -----------------------------------------------------------------------------------------------
+
+
+@number("1.1")
+@weight(1.5)
+@visibility("visible")
+def test_svm_naive_loss(student, reference, draw, expect):
+    """svm_loss_naive returns the mean hinge loss of the rows."""
+    check_loss(student.linear_classifier.svm_loss_naive, reference.linear_classifier.svm_loss_vectorized, draw, expect)
+
+
+@number("1.2")
+@weight(2)
+@visibility("visible")
+def test_svm_naive_gradient(student, reference, draw, expect, gradients):
+    """svm_loss_naive returns dW, the gradient of its loss."""
+    check_gradient(
+        student.linear_classifier.svm_loss_naive,
+        reference.linear_classifier.svm_loss_vectorized,
+        draw,
+        expect,
+        gradients,
+    )
+
+
+@number("1.3")
+@weight(1.5)
+@visibility("visible")
+def test_svm_naive_regularisation(student, reference, draw, expect):
+    """svm_loss_naive adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
+    check_regularisation(
+        student.linear_classifier.svm_loss_naive, reference.linear_classifier.svm_loss_vectorized, draw, expect
+    )
+
+
+@number("1.4")
+@weight(1)
+@visibility("visible")
+def test_svm_naive_cost(student, reference, draw, expect, cost):
+    """svm_loss_naive computes the gradient from its formula, fast enough for images."""
+    check_cost(
+        student.linear_classifier.svm_loss_naive, reference.linear_classifier.svm_loss_vectorized, draw, expect, cost
+    )
+
+
+@number("1.5")
+@weight(1)
+@visibility("visible")
+def test_svm_naive_small(student, reference, draw, expect):
+    """svm_loss_naive works in float32, and with a single row."""
+    check_small_and_single(
+        student.linear_classifier.svm_loss_naive, reference.linear_classifier.svm_loss_vectorized, draw, expect
+    )
+
+
+@number("1.6")
+@weight(1)
+@visibility("visible")
+def test_svm_naive_inputs(student, reference, draw, expect):
+    """svm_loss_naive leaves W, X and y as they were."""
+    check_inputs(
+        student.linear_classifier.svm_loss_naive, reference.linear_classifier.svm_loss_vectorized, draw, expect
+    )
+
+
+# ---- 2. svm_loss_vectorized ------------------------------------------------------------------------------------------
+
+
+@number("2.1")
+@weight(1.5)
+@visibility("visible")
+def test_svm_vectorized_loss(student, reference, draw, expect):
+    """svm_loss_vectorized returns the mean hinge loss of the rows."""
+    check_loss(
+        student.linear_classifier.svm_loss_vectorized, reference.linear_classifier.svm_loss_vectorized, draw, expect
+    )
+
+
+@number("2.2")
+@weight(2.5)
+@visibility("visible")
+def test_svm_vectorized_gradient(student, reference, draw, expect, gradients):
+    """svm_loss_vectorized returns dW, the gradient of its loss."""
+    check_gradient(
+        student.linear_classifier.svm_loss_vectorized,
+        reference.linear_classifier.svm_loss_vectorized,
+        draw,
+        expect,
+        gradients,
+    )
+
+
+@number("2.3")
+@weight(1.5)
+@visibility("visible")
+def test_svm_vectorized_regularisation(student, reference, draw, expect):
+    """svm_loss_vectorized adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
+    check_regularisation(
+        student.linear_classifier.svm_loss_vectorized, reference.linear_classifier.svm_loss_vectorized, draw, expect
+    )
+
+
+@number("2.4")
+@weight(1.5)
+@visibility("visible")
+def test_svm_vectorized_has_no_loop(student, reference, draw, expect, rules):
+    """svm_loss_vectorized works without a Python loop."""
+    check_no_loop(
+        student.linear_classifier.svm_loss_vectorized,
+        reference.linear_classifier.svm_loss_vectorized,
+        draw,
+        expect,
+        rules,
+    )
+
+
+@number("2.5")
+@weight(1)
+@visibility("visible")
+def test_svm_vectorized_cost(student, reference, draw, expect, cost):
+    """svm_loss_vectorized computes the gradient from its formula, fast enough for images."""
+    check_cost(
+        student.linear_classifier.svm_loss_vectorized,
+        reference.linear_classifier.svm_loss_vectorized,
+        draw,
+        expect,
+        cost,
+    )
+
+
+@number("2.6")
+@weight(1)
+@visibility("visible")
+def test_svm_vectorized_small(student, reference, draw, expect):
+    """svm_loss_vectorized works in float32, and with a single row."""
+    check_small_and_single(
+        student.linear_classifier.svm_loss_vectorized, reference.linear_classifier.svm_loss_vectorized, draw, expect
+    )
+
+
+@number("2.7")
+@weight(1)
+@visibility("visible")
+def test_svm_vectorized_inputs(student, reference, draw, expect):
+    """svm_loss_vectorized leaves W, X and y as they were."""
+    check_inputs(
+        student.linear_classifier.svm_loss_vectorized, reference.linear_classifier.svm_loss_vectorized, draw, expect
+    )
+
+
+# ---- 3. softmax_loss_naive -------------------------------------------------------------------------------------------
+
+
+@number("3.1")
+@weight(1.5)
+@visibility("visible")
+def test_softmax_naive_loss(student, reference, draw, expect):
+    """softmax_loss_naive returns the mean cross-entropy of the rows."""
+    check_loss(
+        student.linear_classifier.softmax_loss_naive, reference.linear_classifier.softmax_loss_vectorized, draw, expect
+    )
+
+
+@number("3.2")
+@weight(2)
+@visibility("visible")
+def test_softmax_naive_gradient(student, reference, draw, expect, gradients):
+    """softmax_loss_naive returns dW, the gradient of its loss."""
+    check_gradient(
+        student.linear_classifier.softmax_loss_naive,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+        gradients,
+    )
+
+
+@number("3.3")
+@weight(1.5)
+@visibility("visible")
+def test_softmax_naive_regularisation(student, reference, draw, expect):
+    """softmax_loss_naive adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
+    check_regularisation(
+        student.linear_classifier.softmax_loss_naive, reference.linear_classifier.softmax_loss_vectorized, draw, expect
+    )
+
+
+@number("3.4")
+@weight(1)
+@visibility("visible")
+def test_softmax_naive_cost(student, reference, draw, expect, cost):
+    """softmax_loss_naive computes the gradient from its formula, fast enough for images."""
+    check_cost(
+        student.linear_classifier.softmax_loss_naive,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+        cost,
+    )
+
+
+@number("3.5")
+@weight(1)
+@visibility("visible")
+def test_softmax_naive_large_scores(student, reference, draw, expect):
+    """softmax_loss_naive stays finite when all scores are very large or very small."""
+    check_offset(
+        student.linear_classifier.softmax_loss_naive, reference.linear_classifier.softmax_loss_vectorized, draw, expect
+    )
+
+
+@number("3.6")
+@weight(1)
+@visibility("visible")
+def test_softmax_naive_small(student, reference, draw, expect):
+    """softmax_loss_naive works in float32, with a single row, and leaves its inputs as they were."""
+    check_small_and_single(
+        student.linear_classifier.softmax_loss_naive, reference.linear_classifier.softmax_loss_vectorized, draw, expect
+    )
+    check_inputs(
+        student.linear_classifier.softmax_loss_naive, reference.linear_classifier.softmax_loss_vectorized, draw, expect
+    )
+
+
+# ---- 4. softmax_loss_vectorized --------------------------------------------------------------------------------------
+
+
+@number("4.1")
+@weight(1.5)
+@visibility("visible")
+def test_softmax_vectorized_loss(student, reference, draw, expect):
+    """softmax_loss_vectorized returns the mean cross-entropy of the rows."""
+    check_loss(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+    )
+
+
+@number("4.2")
+@weight(2)
+@visibility("visible")
+def test_softmax_vectorized_gradient(student, reference, draw, expect, gradients):
+    """softmax_loss_vectorized returns dW, the gradient of its loss."""
+    check_gradient(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+        gradients,
+    )
+
+
+@number("4.3")
+@weight(1.5)
+@visibility("visible")
+def test_softmax_vectorized_regularisation(student, reference, draw, expect):
+    """softmax_loss_vectorized adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
+    check_regularisation(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+    )
+
+
+@number("4.4")
+@weight(1.5)
+@visibility("visible")
+def test_softmax_vectorized_has_no_loop(student, reference, draw, expect, rules):
+    """softmax_loss_vectorized works without a Python loop."""
+    check_no_loop(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+        rules,
+    )
+
+
+@number("4.5")
+@weight(0.5)
+@visibility("hidden")
+@hide_errors(LARGER_DRAW)
+def test_softmax_vectorized_larger(student, reference, draw, expect):
+    """softmax_loss_vectorized is right for larger problems, too."""
+    check_larger(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+    )
+
+
+@number("4.6")
+@weight(1)
+@visibility("visible")
+def test_softmax_vectorized_cost(student, reference, draw, expect, cost):
+    """softmax_loss_vectorized computes the gradient from its formula, fast enough for images."""
+    check_cost(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+        cost,
+    )
+
+
+@number("4.7")
+@weight(1)
+@visibility("visible")
+def test_softmax_vectorized_large_scores(student, reference, draw, expect):
+    """softmax_loss_vectorized stays finite when all scores are very large or very small."""
+    check_offset(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+    )
+
+
+@number("4.8")
+@weight(1)
+@visibility("visible")
+def test_softmax_vectorized_small(student, reference, draw, expect):
+    """softmax_loss_vectorized works in float32, with a single row, and leaves its inputs as they were."""
+    check_small_and_single(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+    )
+    check_inputs(
+        student.linear_classifier.softmax_loss_vectorized,
+        reference.linear_classifier.softmax_loss_vectorized,
+        draw,
+        expect,
+    )
+
+
+# ---- 5. sample_batch -----------------------------------------------------------------------------------------------
+
+
+@number("5.1")
+@weight(2)
+@visibility("visible")
+def test_sample_batch_rows(student, draw, expect):
+    """sample_batch returns batch_size rows of X together with their own labels."""
+    X, y = draw.normal(30, 4), torch.arange(30)
+    expect_batch(expect, student.linear_classifier.sample_batch(X, y, 30, 12), X, size=12)
+
+
+@number("5.2")
+@weight(1.5)
+@visibility("visible")
+def test_sample_batch_reaches_all(student, draw, expect):
+    """sample_batch draws anew in every call, and sooner or later draws every row."""
+    X, y = draw.normal(5, 2), torch.arange(5)
+    seen = [expect_batch(expect, student.linear_classifier.sample_batch(X, y, 5, 5), X, size=5) for _ in range(30)]
+    never = sorted(set(range(5)) - {int(i) for batch in seen for i in batch})
+    if never:
+        raise CheckFailed(f"In 30 batches of 5 out of 5 rows, these rows were never drawn: {never}.")
+
+
+@number("5.3")
+@weight(0.5)
+@visibility("visible")
+def test_sample_batch_replacement(student, draw, expect):
+    """sample_batch draws with replacement, so that a batch may hold a row twice."""
+    X, y = draw.normal(60, 2), torch.arange(60)
+    drawn = expect_batch(expect, student.linear_classifier.sample_batch(X, y, 60, 60), X, size=60)
+    if len(set(drawn.tolist())) == 60:
+        raise CheckFailed("A batch of 60 out of 60 rows held every row exactly once: it was drawn without replacement.")
+
+
+@number("5.4")
+@weight(1)
+@visibility("visible")
+def test_sample_batch_dtype(student, draw, expect):
+    """sample_batch keeps the dtypes of X and y."""
+    for dtype in (torch.float32, torch.float64):
+        X, y = draw.normal(20, 3, dtype=dtype), torch.arange(20)
+        got = student.linear_classifier.sample_batch(X, y, 20, 8)
+        drawn = expect_batch(expect, got, X, size=8)
+        expect(got, ("X_batch", "y_batch")).matches((X[drawn], drawn))
+        if str(got[1].dtype) != "torch.int64":
+            raise CheckFailed(f"y holds int64 labels, but y_batch has the dtype {got[1].dtype}.")
+
+
+# ---- 6. train_linear_classifier ------------------------------------------------------------------------------------
+
+
+@number("6.1")
+@weight(3)
+@visibility("visible")
+def test_train_steps(student, draw, expect):
+    """train_linear_classifier takes one step of size learning_rate against the gradient in every iteration."""
+    slope, X, y = ConstantSlope(draw.normal(4, 3)), draw.normal(20, 4), draw.labels(20, 3)
+    train_on_slope(student, expect, slope, draw.normal(4, 3), X, y, learning_rate=0.125, num_iters=7, batch_size=5)
+
+
+@number("6.2")
+@weight(1.5)
+@visibility("visible")
+def test_train_history(student, draw, expect):
+    """train_linear_classifier returns the loss of every iteration, as floats in a list."""
+    slope, X, y = ConstantSlope(draw.normal(4, 3)), draw.normal(20, 4), draw.labels(20, 3)
+    history = train_on_slope(student, expect, slope, draw.normal(4, 3), X, y, num_iters=9, batch_size=5)
+    expect_history(expect, history, 9)
+    expect(history, "loss_history").matches(ConstantSlope.losses(9), dtype=False)
+
+
+@number("6.3")
+@weight(1.5)
+@visibility("visible")
+def test_train_batches(student, draw, expect):
+    """train_linear_classifier hands loss_func a fresh batch and reg; by default 200 rows, 100 times, with reg 1e-5."""
+    X, y = draw.normal(250, 3), torch.arange(250)
+    for settings in ({"num_iters": 4, "batch_size": 6, "reg": 0.25}, {}):
+        slope = ConstantSlope(draw.normal(3, 2))
+        train_on_slope(student, expect, slope, draw.normal(3, 2), X, y, **settings)
+        batches = [
+            expect_batch(expect, (rows, labels), X, settings.get("batch_size", 200))
+            for _, rows, labels, _ in slope.calls
+        ]
+        if all(torch.equal(batch, batches[0]) for batch in batches):
+            raise CheckFailed("Every iteration got the same batch. Draw a new one in each.")
+        for _, _, _, reg in slope.calls:
+            expect(reg, "reg").matches(settings.get("reg", 1e-5))
+
+
+@number("6.4")
+@weight(1)
+@visibility("visible")
+def test_train_from_none(student, draw, expect):
+    """train_linear_classifier begins with small random weights, a column per class, where W is None."""
+    slope, X, y = ConstantSlope(draw.normal(40, 6)), draw.normal(30, 40), draw.labels(30, 6)
+    train_on_slope(student, expect, slope, None, X, y, num_iters=2, batch_size=10)
+    spread = float(torch.as_tensor(slope.calls[0][0]).double().std())
+    expect(spread, "standard deviation of the initial W").is_between(0.7e-6, 1.3e-6)
+
+
+@number("6.5")
+@weight(2)
+@visibility("visible")
+def test_train_learns(student, reference, draw, expect):
+    """train_linear_classifier learns to tell well separated classes apart, given a right loss function."""
+    X, y = separable(draw)
+    loss = reference.linear_classifier.softmax_loss_vectorized
+    settings = {"learning_rate": 0.1, "reg": 1e-4, "num_iters": 30, "batch_size": 20}
+    got = student.linear_classifier.train_linear_classifier(loss, None, X, y, **settings)
+    if type(got) not in (tuple, list) or len(got) != 2:
+        raise CheckFailed("The function should return two things, W and loss_history.")
+    expect_trained(expect, got[1], 30, got[0], X, y)
+
+
+@number("6.6")
+@weight(1)
+@visibility("visible")
+def test_classifier_objects(student, draw, expect):
+    """LinearSVM and Softmax learn with your own functions, and predict the same after save and load."""
+    X, y = separable(draw)
+    for name in ("LinearSVM", "Softmax"):
+        model, path = getattr(student.linear_classifier, name)(), student.scratch_path(f"{name}.pt")
+        history = model.train(X, y, learning_rate=0.05, reg=1e-4, num_iters=40, batch_size=20)
+        W = model.W
+        expect_trained(expect, history, 40, W, X, y)
+        model.save(path)
+        expect(student.checkpoint(path), "checkpoint").matches({"W": W})
+        other = getattr(student.linear_classifier, name)()
+        other.load(path)
+        expect(other.predict(X), "y_pred").matches((X @ W.to(X.dtype)).argmax(dim=1), dtype=False)
+
+
+# ---- 7. predict_linear_classifier ----------------------------------------------------------------------------------
+
+
+@number("7.1")
+@weight(2)
+@visibility("visible")
+def test_predict(student, draw, expect):
+    """predict_linear_classifier returns the class with the highest score for every row."""
+    W, X, _ = problem(draw, n=20, d=5, c=6)
+    got = student.linear_classifier.predict_linear_classifier(W, X)
+    expect(got, "y_pred").matches((X @ W).argmax(dim=1), dtype=False)
+
+
+@number("7.2")
+@weight(1)
+@visibility("visible")
+def test_predict_negative_scores(student, draw, expect):
+    """predict_linear_classifier finds the highest score among negative ones, too."""
+    W, X, _ = problem(draw, n=20, d=5, c=6)
+    X[:, -1], W[-1] = 1.0, W[-1] - 50.0
+    got = student.linear_classifier.predict_linear_classifier(W, X)
+    expect(got, "y_pred").matches((X @ W).argmax(dim=1), dtype=False)
+
+
+@number("7.3")
+@weight(1)
+@visibility("visible")
+def test_predict_int64(student, draw, expect):
+    """predict_linear_classifier returns an int64 tensor."""
+    W, X, _ = problem(draw, n=20, d=5, c=6)
+    got = student.linear_classifier.predict_linear_classifier(W, X)
+    expect(got, "y_pred").matches((X @ W).argmax(dim=1), dtype=False)
+    if not torch.is_tensor(got) or got.dtype != torch.int64:
+        raise CheckFailed("The labels are right, but they should be an int64 tensor, like y.")
+
+
+# ---- 8. and 9. search grids ----------------------------------------------------------------------------------------
+
+
+@number("8.1")
+@weight(1)
+@visibility("visible")
+def test_svm_grid(student, expect):
+    """svm_get_search_params returns learning rates above 0 and regularization strengths of at least 0, in two lists."""
+    check_grid(student.linear_classifier.svm_get_search_params, expect)
+
+
+@number("8.2")
+@weight(1)
+@visibility("visible")
+def test_svm_grid_size(student):
+    """svm_get_search_params gives 5 to 25 pairs."""
+    check_grid_size(student.linear_classifier.svm_get_search_params)
+
+
+@number("9.1")
+@weight(1)
+@visibility("visible")
+def test_softmax_grid(student, expect):
+    """softmax_get_search_params returns learning rates above 0 and regularization strengths of at least 0, in two lists."""
+    check_grid(student.linear_classifier.softmax_get_search_params, expect)
+
+
+@number("9.2")
+@weight(1)
+@visibility("visible")
+def test_softmax_grid_size(student):
+    """softmax_get_search_params gives 5 to 25 pairs."""
+    check_grid_size(student.linear_classifier.softmax_get_search_params)
+
+
+# ---- 10. test_one_param_set ----------------------------------------------------------------------------------------
+
+
+@number("10.1")
+@weight(2)
+@visibility("visible")
+def test_one_set_trains(student, draw, expect):
+    """test_one_param_set trains cls on the training set with the given lr, reg and num_iters, and returns it."""
+    data = labelled_data(draw)
+    for settings in ({"num_iters": 7}, {}):
+        dummy, lr, reg = Dummy(), float(draw.uniform(1)), float(draw.uniform(1))
+        cls = student.standin(dummy, "train", "predict", "loss", "W")
+        got = result_of_search(student.linear_classifier.test_one_param_set(cls, data, lr, reg, **settings))
+        if not dummy.trainings:
+            raise CheckFailed("cls.train was never called.")
+        given = (data["X_train"], data["y_train"], lr, reg, settings.get("num_iters", 2000))
+        expect(dummy.trainings[-1], ("X_train", "y_train", "learning_rate", "reg", "num_iters")).matches(given)
+        if got[0] is not dummy:
+            raise CheckFailed("The first of the three results should be cls itself, the object that was trained.")
+
+
+@number("10.2")
+@weight(2)
+@visibility("visible")
+def test_one_set_accuracies(student, draw, expect):
+    """test_one_param_set returns the accuracies on the training and on the validation set."""
+    cls = student.standin(Dummy(), "train", "predict", "loss", "W")
+    got = result_of_search(
+        student.linear_classifier.test_one_param_set(cls, labelled_data(draw), 0.1, 0.2, num_iters=3)
+    )
+    expect_accuracy(expect, got[1], 0.75, 0.75, "train_acc")
+    expect_accuracy(expect, got[2], 0.4, 0.4, "val_acc")
+
+
+@number("10.3")
+@weight(1)
+@visibility("visible")
+def test_one_set_with_softmax(student, draw, expect):
+    """test_one_param_set works with your own Softmax."""
+    data = {}
+    for part in ("train", "val", "test"):
+        data[f"X_{part}"], data[f"y_{part}"] = separable(draw)
+    cls = student.linear_classifier.Softmax()
+    got = result_of_search(student.linear_classifier.test_one_param_set(cls, data, 0.1, 1e-4, num_iters=40))
+    expect_accuracy(expect, got[1], 0.9, 1.0, "train_acc")
+    expect_accuracy(expect, got[2], 0.9, 1.0, "val_acc")
+
+
+# ---- 17. real images -----------------------------------------------------------------------------------------------
+
+
+@number("17.1")
+@weight(5)
+@visibility("visible")
+def test_softmax_on_images(student, data, expect):
+    """Softmax learns from 5,000 real images in 300 steps: it recognises at least 30 % of 1,000 others."""
+    cifar = data.cifar10()
+    X, y = cifar.x_train[:6000].float().flatten(1) / 255, cifar.y_train[:6000]
+    X = torch.cat([X - X[:5000].mean(dim=0), torch.ones(6000, 1)], dim=1)
+    model = student.linear_classifier.Softmax()
+    model.train(data.share("X", X[:5000]), y[:5000], learning_rate=0.02, reg=1e-3, num_iters=300, batch_size=200)
+    W = model.W
+    expect(W, "W").has_shape(3073, 10).is_finite()
+    right = (X[5000:] @ torch.as_tensor(W).float()).argmax(dim=1) == y[5000:]
+    expect(100 * float(right.double().mean()), "accuracy in percent").is_between(30.0, 100.0)

@@ -1,0 +1,614 @@
+"""Checks of A2, second part: the two-layer network.
+
+Right answers differ in many ways that no check asks about: the ReLU may be written in any way that does not call torch's
+own, the learning rate may decay at the beginning or the end of an epoch, accuracies may be fractions or percentages.
+"""
+
+from math import prod
+
+import numpy as np
+import pytest
+import torch
+from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
+
+from grader.contract.verdict import CheckFailed, Explanation, StudentError
+
+KEYS = ("W1", "b1", "W2", "b2")
+LARGER_DRAW = "A second draw with larger sizes came out wrong. Compare your gradients with numerical ones."
+
+
+# ---- helpers: the network ------------------------------------------------------------------------------------------
+
+
+def network(draw, n=6, d=5, h=8, c=4, dtype=torch.float64):
+    """Parameters, rows and labels. Some hidden units are on and some off, none so close to 0 that rounding decides."""
+    while True:
+        params = {
+            "W1": draw.normal(d, h, dtype=dtype, scale=d**-0.5),
+            "b1": draw.normal(h, dtype=dtype, scale=0.5),
+            "W2": draw.normal(h, c, dtype=dtype, scale=h**-0.5),
+            "b2": draw.normal(c, dtype=dtype, scale=0.5),
+        }
+        X, y = draw.normal(n, d, dtype=dtype), draw.labels(n, c)
+        if (X @ params["W1"] + params["b1"]).abs().min() > 1e-5:
+            return params, X, y
+
+
+def copy_of(params):
+    return {name: value.clone() for name, value in params.items()}
+
+
+def pair(got, names):
+    if type(got) not in (tuple, list) or len(got) != 2:
+        raise CheckFailed(f"The function should return two things, {names}.")
+    return got
+
+
+def loss_and_gradients(got):
+    """The loss and the four gradients. Gradients that were never computed fail every check of their function."""
+    loss, grads = pair(got, "the loss and the gradients")
+    if type(grads) is not dict or any(name not in grads for name in KEYS):
+        raise CheckFailed("The gradients should be a dict with the keys W1, b1, W2 and b2.")
+    if all(grads[name] is None or (torch.is_tensor(grads[name]) and not grads[name].any()) for name in KEYS):
+        raise CheckFailed("The gradients are still zero everywhere, as if they were not computed yet.")
+    return loss, {name: grads[name] for name in KEYS}
+
+
+def expect_gradients(expect, got, expected, keys=KEYS, **how):
+    for name in keys:
+        expect(got[name], f"grads[{name!r}]").matches(expected[name], **{"dtype": False, **how})
+
+
+def check_gradients(student, reference, draw, expect, gradients, keys):
+    params, X, y = network(draw)
+    _, got = loss_and_gradients(student.two_layer_net.nn_forward_backward(copy_of(params), X, y, 0.0))
+    _, exact = reference.two_layer_net.nn_forward_backward(copy_of(params), X, y, 0.0)
+    try:
+        expect_gradients(expect, got, exact, keys, sizes={"N": len(X), "H": len(params["b1"]), "C": len(params["b2"])})
+    except CheckFailed:
+        # Slopes of the submission's own loss cost many calls, and are only needed to say more about a wrong gradient.
+        def own(**at):
+            loss, grads = loss_and_gradients(student.two_layer_net.nn_forward_backward({**params, **at}, X, y, 0.0))
+            return loss, {name: grads[name] for name in at}
+
+        at = {name: params[name] for name in keys}
+        names = {name: f"grads[{name!r}]" for name in keys}
+        gradients.loss(own, at=at, exact={name: exact[name] for name in keys}, names=names, dtype=False)
+        raise
+
+
+# ---- helpers: training ---------------------------------------------------------------------------------------------
+
+
+class ConstantSlope:
+    """A loss with the same gradient everywhere: what training makes of it is known, whatever rows it draws."""
+
+    def __init__(self, gradients):
+        self.gradients = gradients
+        self.calls = []
+
+    def loss(self, params, X, y=None, reg=0.0):
+        """Scores, or the loss and the gradients; the highest score tells the first feature."""
+        if y is None:
+            return torch.eye(10, dtype=torch.float64)[X[:, 0].long()]
+        self.calls.append((params, X, y, reg))
+        return torch.tensor(self.losses(len(self.calls))[-1], dtype=torch.float64), self.gradients
+
+    @staticmethod
+    def losses(count):
+        return [10.0 - 0.0625 * i for i in range(count)]
+
+    @staticmethod
+    def predict(params, loss_func, X):
+        return X[:, 0].long()
+
+
+def labelled_rows(draw, n, wrong):
+    """Rows whose first feature is the label, except for some of them."""
+    y = draw.labels(n, 3)
+    told = y.clone()
+    told[:wrong] = (told[:wrong] + 1) % 3
+    return torch.cat([told[:, None].double(), draw.normal(n, 4)], dim=1), y
+
+
+def train_on_slope(student, draw, expect, **settings):
+    """Train on a constant slope with 24 rows, in batches of 6.
+
+    Fails unless the parameters went down the slope. Returns the histories, the slope, the parameters before, and the
+    steps along the slope, one per iteration, in units of the gradient.
+    """
+    params, _, _ = network(draw, d=5)
+    slope = ConstantSlope({name: torch.ones_like(value) for name, value in params.items()})
+    (X, y), (X_val, y_val) = labelled_rows(draw, 24, wrong=0), labelled_rows(draw, 15, wrong=6)
+    stats, after = student.two_layer_net.nn_train.observed(
+        copy_of(params), slope.loss, slope.predict, X, y, X_val, y_val, batch_size=6, **settings
+    )
+    steps = settings["num_iters"]
+    if len(slope.calls) != steps:
+        raise CheckFailed(f"The loss function was called {len(slope.calls)} times in {steps} iterations.")
+    trajectory = [call[0] for call in slope.calls] + [after[0]]
+    walked = []
+    for here, there in zip(trajectory, trajectory[1:], strict=False):
+        length = step_along_ones(expect, here, there)
+        walked.append(length)
+    return stats, slope, walked
+
+
+def step_along_ones(expect, here, there):
+    """The length of a step that moved every entry of every parameter by the same amount; positive downhill."""
+    lengths = []
+    for params in (here, there):
+        if type(params) is not dict or set(map(str, params)) != set(KEYS):
+            raise CheckFailed("params should stay a dict with the keys W1, b1, W2 and b2.")
+    for name in KEYS:
+        expect(here[name], name).is_finite()
+        before = torch.as_tensor(here[name]).double()
+        expect(there[name], name).has_shape(*before.shape).is_finite()
+        lengths.append((before - torch.as_tensor(there[name]).double()).flatten())
+    moved = torch.cat(lengths)
+    if not moved.any():
+        raise CheckFailed("The parameters in params did not change: every iteration should move all of them.")
+    expect(moved, "the step that the parameters took").matches(moved.mean().expand_as(moved), rtol=1e-6, dtype=False)
+    return float(moved.mean())
+
+
+def history_of(expect, stats, name, count, most=None):
+    """One of the histories, as floats."""
+    if type(stats) is not dict or name not in stats:
+        raise CheckFailed("nn_train should return a dict with loss_history, train_acc_history and val_acc_history.")
+    history = stats[name]
+    if type(history) is not list or not count <= len(history) <= (most or count):
+        wanted = f"{count} to {most}" if most else f"{count}"
+        raise CheckFailed(f"{name} should be a list of {wanted} numbers here.")
+    for value in history:
+        expect(value, name).has_shape().is_finite()
+    return [float(value) for value in history]
+
+
+def separable(draw, n, d=5, c=4):
+    """Rows around c centres that lie far apart."""
+    y = draw.labels(n, c)
+    return 4.0 * torch.eye(d, dtype=torch.float64)[y] + draw.normal(n, d, scale=0.3), y
+
+
+def expect_trained(expect, reference, losses, params, X, y):
+    """The losses fell, and the parameters tell the classes apart."""
+    expect(sum(losses[-3:]) / 3, "mean of the last three losses").is_between(0.0, 0.6 * sum(losses[:3]) / 3)
+    if type(params) is not dict or any(name not in params for name in KEYS):
+        raise CheckFailed("params should be a dict with the keys W1, b1, W2 and b2.")
+    expect(params["W1"], "W1").has_shape(X.shape[1], None)
+    h = params["W1"].shape[1]
+    for name, shape in (("b1", (h,)), ("W2", (h, None)), ("b2", (params["W2"].shape[-1],))):
+        expect(params[name], name).has_shape(*shape)
+    numbers = {name: torch.as_tensor(params[name]).double() for name in KEYS}
+    right = reference.two_layer_net.nn_forward_pass(numbers, X)[0].argmax(dim=1) == y
+    expect(float(right.double().mean()), "accuracy").is_between(0.9, 1.0)
+
+
+# ---- helpers: searching --------------------------------------------------------------------------------------------
+
+
+def grid_lists(got):
+    """The four lists of a search grid, as lists of numbers."""
+    if type(got) not in (tuple, list) or len(got) != 4:
+        raise CheckFailed(
+            "The function should return four lists: learning_rates, hidden_sizes, regularization_strengths, "
+            "learning_rate_decays."
+        )
+    lists = [values.tolist() if isinstance(values, (torch.Tensor, np.ndarray)) else values for values in got]
+    if not all(type(values) in (tuple, list) and values for values in lists):
+        raise CheckFailed("Each of the four results should be a list with at least one number in it.")
+    return lists
+
+
+class Search:
+    """A grid in which only the learning rate in the middle leads anywhere."""
+
+    def __init__(self, hidden_size):
+        self.hidden_size = hidden_size
+        self.asked = 0
+
+    def params(self):
+        self.asked += 1
+        return [1e-9, 0.1, 1e-8], [self.hidden_size], [1e-6], [1.0]
+
+
+def search(student, draw, d):
+    """Have the best network found for rows of d features. Returns the answer, the grid and the data."""
+    data = {}
+    for part, n in (("train", 40), ("val", 30), ("test", 10)):
+        data[f"X_{part}"], data[f"y_{part}"] = separable(draw, n, d=d)
+    grid = Search(hidden_size=int(draw.choice([11, 13])))
+    return student.two_layer_net.find_best_net(data, grid.params), grid, data
+
+
+def search_any_size(student, draw, note):
+    """A search on small rows, or, where the sizes of CIFAR-10 are written into the function, on rows of that size."""
+    try:
+        return search(student, draw, d=5)
+    except StudentError:
+        found = search(student, draw, d=3072)
+    note("find_best_net only works for rows of 3,072 features. Take the sizes from the data.")
+    return found
+
+
+def expect_best(expect, reference, got, grid, data):
+    if type(got) not in (tuple, list) or len(got) != 3:
+        raise CheckFailed("The function should return three things: best_net, best_stat and best_val_acc.")
+    if not grid.asked:
+        raise CheckFailed("get_param_set_fn was never called.")
+    if got[0] is None or not hasattr(got[0], "params"):
+        raise CheckFailed("The first of the three results should be the best TwoLayerNet.")
+    return got
+
+
+# ---- 11. nn_forward_pass -------------------------------------------------------------------------------------------
+
+
+@number("11.1")
+@weight(2)
+@visibility("visible")
+def test_forward_scores(student, reference, draw, expect):
+    """nn_forward_pass returns the scores of every row and class."""
+    params, X, _ = network(draw)
+    scores, _ = pair(student.two_layer_net.nn_forward_pass(params, X), "scores and hidden")
+    expect(scores, "scores").matches(reference.two_layer_net.nn_forward_pass(params, X)[0], dtype=False)
+
+
+@number("11.2")
+@weight(1.5)
+@visibility("visible")
+def test_forward_hidden(student, reference, draw, expect):
+    """nn_forward_pass returns the hidden units as they are after the ReLU."""
+    params, X, _ = network(draw)
+    _, hidden = pair(student.two_layer_net.nn_forward_pass(params, X), "scores and hidden")
+    expect(hidden, "hidden").matches(reference.two_layer_net.nn_forward_pass(params, X)[1], dtype=False)
+
+
+@number("11.3")
+@weight(1)
+@visibility("visible")
+def test_forward_from_scratch(student, reference, draw, expect, rules):
+    """nn_forward_pass works on all rows at once and has a ReLU of its own."""
+    small, large = network(draw, n=4, d=4, h=4, c=3), network(draw, n=32, d=32, h=32, c=24)
+    function = student.two_layer_net.nn_forward_pass
+    got = rules.traced(function, *small[:2])
+    expect(got, ("scores", "hidden")).matches(reference.two_layer_net.nn_forward_pass(*small[:2]), dtype=False)
+    rules.vectorised(function, small=small[:2], large=large[:2])
+
+
+@number("11.4")
+@weight(0.5)
+@visibility("visible")
+def test_forward_float32(student, reference, draw, expect):
+    """nn_forward_pass works in float32, and with a single row."""
+    for n, dtype in ((6, torch.float32), (1, torch.float64)):
+        params, X, _ = network(draw, n=n, dtype=dtype)
+        got = student.two_layer_net.nn_forward_pass(params, X)
+        expect(got, ("scores", "hidden")).matches(reference.two_layer_net.nn_forward_pass(params, X))
+
+
+@number("11.5")
+@weight(1)
+@visibility("visible")
+def test_forward_inputs(student, reference, draw, expect):
+    """nn_forward_pass leaves the parameters and the rows as they were."""
+    params, X, _ = network(draw)
+    got, after = student.two_layer_net.nn_forward_pass.observed(copy_of(params), X.clone())
+    expected = reference.two_layer_net.nn_forward_pass(params, X)
+    expect(got, ("scores", "hidden")).matches(expected, dtype=False)
+    expect(after, ("params", "X")).is_unchanged_from((params, X))
+
+
+# ---- 12. nn_forward_backward ---------------------------------------------------------------------------------------
+
+
+@number("12.1")
+@weight(1)
+@visibility("visible")
+def test_backward_scores(student, reference, draw, expect):
+    """nn_forward_backward returns the scores when there are no labels, and the loss and four gradients when there are."""
+    params, X, y = network(draw)
+    loss_and_gradients(student.two_layer_net.nn_forward_backward(params, X, y=y, reg=0.1))
+    scores = student.two_layer_net.nn_forward_backward(params, X)
+    expect(scores, "scores").matches(reference.two_layer_net.nn_forward_pass(params, X)[0], dtype=False)
+
+
+@number("12.2")
+@weight(2)
+@visibility("visible")
+def test_backward_loss(student, reference, draw, expect):
+    """nn_forward_backward returns the mean cross-entropy of the rows."""
+    params, X, y = network(draw)
+    loss, _ = loss_and_gradients(student.two_layer_net.nn_forward_backward(params, X, y, 0.0))
+    expected, _ = reference.two_layer_net.nn_forward_backward(params, X, y, 0.0)
+    expect(loss, "loss").matches(expected, dtype=False, sizes={"N": len(X)})
+
+
+@number("12.3")
+@weight(2)
+@visibility("visible")
+def test_backward_second_layer(student, reference, draw, expect, gradients):
+    """nn_forward_backward returns the gradients of W2 and b2."""
+    check_gradients(student, reference, draw, expect, gradients, keys=("W2", "b2"))
+
+
+@number("12.4")
+@weight(2)
+@visibility("visible")
+def test_backward_first_layer(student, reference, draw, expect, gradients):
+    """nn_forward_backward returns the gradients of W1 and b1, through the ReLU."""
+    check_gradients(student, reference, draw, expect, gradients, keys=("W1", "b1"))
+
+
+@number("12.5")
+@weight(1.5)
+@visibility("visible")
+def test_backward_regularisation(student, reference, draw, expect):
+    """nn_forward_backward adds reg * (sum(W1 * W1) + sum(W2 * W2)) to the loss, and the gradient of that to W1 and W2."""
+    params, X, y = network(draw)
+    for reg in (0.7, 3.0):
+        loss, grads = loss_and_gradients(student.two_layer_net.nn_forward_backward(params, X, y, reg))
+        expected_loss, expected = reference.two_layer_net.nn_forward_backward(params, X, y, reg)
+        expect(loss, "loss").matches(expected_loss, dtype=False)
+        expect_gradients(expect, grads, expected)
+
+
+@number("12.6")
+@weight(1)
+@visibility("visible")
+def test_backward_cost(student, reference, draw, expect, cost):
+    """nn_forward_backward computes the gradients by the chain rule, fast enough for a network of 20,560 parameters."""
+    params, X, y = network(draw, n=20, d=400, h=50, c=10)
+    spent = cost(student.two_layer_net.nn_forward_backward, params, X, y=y, reg=0.1)
+    loss, grads = loss_and_gradients(spent.result)
+    expected_loss, expected = reference.two_layer_net.nn_forward_backward(params, X, y, 0.1)
+    expect(loss, "loss").matches(expected_loss, dtype=False)
+    expect_gradients(expect, grads, expected, rtol=1e-6)
+    if spent.cpu_seconds > 0.5:
+        raise CheckFailed(
+            Explanation(
+                "The loss and its gradients are right, but take far too long. Compute the gradients by the chain rule, "
+                "not by changing one parameter after the other.",
+                expected="less than 0.5 seconds for 20 rows and 20,560 parameters",
+                got=f"{spent.cpu_seconds:.1f} seconds",
+            )
+        )
+
+
+@number("12.7")
+@weight(0.5)
+@visibility("hidden")
+@hide_errors(LARGER_DRAW)
+def test_backward_larger(student, reference, draw, expect):
+    """nn_forward_backward is right for larger networks, too."""
+    params, X, y = network(draw, n=33, d=21, h=40, c=11)
+    loss, grads = loss_and_gradients(student.two_layer_net.nn_forward_backward(params, X, y, 0.05))
+    expected_loss, expected = reference.two_layer_net.nn_forward_backward(params, X, y, 0.05)
+    expect(loss, "loss").matches(expected_loss, dtype=False)
+    expect_gradients(expect, grads, expected)
+
+
+@number("12.8")
+@weight(1)
+@visibility("visible")
+def test_backward_large_scores(student, reference, draw, expect):
+    """nn_forward_backward stays finite when all scores are very large or very small."""
+    for offset in (1000.0, -1000.0):
+        params, X, y = network(draw)
+        params["b2"] = params["b2"] + offset
+        loss, grads = loss_and_gradients(student.two_layer_net.nn_forward_backward(params, X, y, 0.01))
+        expected_loss, expected = reference.two_layer_net.nn_forward_backward(params, X, y, 0.01)
+        expect(loss, "loss").matches(expected_loss, rtol=1e-6, dtype=False)
+        expect_gradients(expect, grads, expected, rtol=1e-6)
+
+
+@number("12.9")
+@weight(1)
+@visibility("visible")
+def test_backward_small(student, reference, draw, expect):
+    """nn_forward_backward works in float32, with a single row, and leaves its inputs as they were."""
+    for n, dtype in ((6, torch.float32), (1, torch.float64)):
+        params, X, y = network(draw, n=n, c=4, dtype=dtype)
+        got, after = student.two_layer_net.nn_forward_backward.observed(copy_of(params), X.clone(), y.clone(), 0.1)
+        loss, grads = loss_and_gradients(got)
+        expected_loss, expected = reference.two_layer_net.nn_forward_backward(params, X, y, 0.1)
+        expect(loss, "loss").matches(expected_loss, dtype=False)
+        expect_gradients(expect, grads, expected, dtype=dtype is torch.float32)
+        expect(after, ("params", "X", "y")).is_unchanged_from((params, X, y, 0.1))
+
+
+# ---- 13. nn_train --------------------------------------------------------------------------------------------------
+
+
+@number("13.1")
+@weight(2)
+@visibility("visible")
+def test_train_steps(student, draw, expect):
+    """nn_train moves all four parameters by learning_rate against their gradients in every iteration, in params itself."""
+    _, slope, walked = train_on_slope(student, draw, expect, learning_rate=0.125, learning_rate_decay=1.0, num_iters=9)
+    expect(walked, "the length of each step, in units of the gradient").matches([0.125] * 9, rtol=1e-6, dtype=False)
+    if all(torch.equal(torch.as_tensor(call[1]), torch.as_tensor(slope.calls[0][1])) for call in slope.calls):
+        raise CheckFailed("Every iteration got the same batch. Draw a new one in each.")
+
+
+@number("13.2")
+@weight(1)
+@visibility("visible")
+def test_train_history(student, draw, expect):
+    """nn_train hands loss_func batches of batch_size rows and reg, and returns the loss of every iteration as a float."""
+    stats, slope, _ = train_on_slope(student, draw, expect, learning_rate=0.1, reg=0.25, num_iters=9)
+    for _, X, y, reg in slope.calls:
+        expect(X, "X_batch").has_shape(6, 5)
+        expect(y, "y_batch").has_shape(6)
+        expect(X[:, 0], "labels that X_batch belongs to").matches(y, dtype=False)
+        expect(reg, "reg").matches(0.25)
+    expect(history_of(expect, stats, "loss_history", 9), "loss_history").matches(slope.losses(9))
+
+
+@number("13.3")
+@weight(1.5)
+@visibility("visible")
+def test_train_decay(student, draw, expect):
+    """nn_train multiplies the learning rate by learning_rate_decay once per epoch."""
+    _, _, walked = train_on_slope(student, draw, expect, learning_rate=0.5, learning_rate_decay=0.5, num_iters=16)
+    expect(walked[0], "the first step, in units of the gradient").matches(0.5, rtol=1e-6)
+    ratios = [after / before for before, after in zip(walked, walked[1:], strict=False)]
+    decays = [index for index, ratio in enumerate(ratios) if abs(ratio - 0.5) < 1e-4]
+    steady = all(abs(ratio - 1) < 1e-4 for index, ratio in enumerate(ratios) if index not in decays)
+    evenly = all(later - earlier == 4 for earlier, later in zip(decays, decays[1:], strict=False))
+    if not (steady and evenly and 3 <= len(decays) <= 4):
+        raise CheckFailed(
+            Explanation(
+                "The learning rate should be multiplied by learning_rate_decay once per epoch, and stay the same within "
+                "an epoch. Here an epoch has 4 iterations: 24 rows in batches of 6.",
+                expected="steps that are halved every 4 iterations, in 16 iterations from 0.5",
+                got="steps of " + ", ".join(f"{length:.4g}" for length in walked),
+            )
+        )
+
+
+@number("13.4")
+@weight(1)
+@visibility("visible")
+def test_train_accuracies(student, draw, expect):
+    """nn_train notes the accuracies on training and validation rows once per epoch."""
+    stats, _, _ = train_on_slope(student, draw, expect, learning_rate=0.1, num_iters=16)
+    for name, fraction in (("train_acc_history", 1.0), ("val_acc_history", 0.6)):
+        for value in history_of(expect, stats, name, 3, most=5):
+            expect(value if value <= 1 else value / 100, name).matches(fraction, rtol=1e-5)
+
+
+@number("13.5")
+@weight(1.5)
+@visibility("visible")
+def test_train_learns(student, reference, draw, expect):
+    """nn_train learns to tell well separated classes apart, given right functions for the loss and for predictions."""
+    params, _, _ = network(draw, d=5, h=8, c=4)
+    (X, y), (X_val, y_val) = separable(draw, 60), separable(draw, 20)
+    net = reference.two_layer_net
+    settings = {"learning_rate": 0.2, "learning_rate_decay": 0.95, "reg": 1e-5, "num_iters": 40, "batch_size": 20}
+    stats, after = student.two_layer_net.nn_train.observed(
+        params, net.nn_forward_backward, net.nn_predict, X, y, X_val, y_val, **settings
+    )
+    losses = history_of(expect, stats, "loss_history", 40)
+    expect_trained(expect, reference, losses, after[0], X_val, y_val)
+
+
+@number("13.6")
+@weight(1)
+@visibility("visible")
+def test_net_learns(student, reference, draw, expect, device):
+    """TwoLayerNet begins with small random weights and zero biases, and learns with your own functions."""
+    make = {"dtype": torch.float64, "device": device, "std": 0.1}
+    net = student.two_layer_net.TwoLayerNet(input_size=5, hidden_size=30, output_size=4, **make)
+    (X, y), (X_val, y_val) = separable(draw, 60), separable(draw, 20)
+    begin = net.params
+    settings = {"learning_rate": 0.2, "learning_rate_decay": 0.95, "reg": 1e-5, "num_iters": 60, "batch_size": 20}
+    losses = history_of(expect, net.train(X, y, X_val, y_val, **settings), "loss_history", 60)
+    expect_trained(expect, reference, losses, net.params, X_val, y_val)
+    zeros = {"b1": torch.zeros(30), "b2": torch.zeros(4)}
+    expect({name: begin[name] for name in ("b1", "b2")}, "initial biases").matches(zeros, dtype=False)
+    expect(begin["W1"], "initial W1").has_shape(5, 30)
+    expect(float(torch.as_tensor(begin["W1"]).std()), "standard deviation of the initial W1").is_between(0.05, 0.2)
+
+
+# ---- 14. nn_predict ------------------------------------------------------------------------------------------------
+
+
+@number("14.1")
+@weight(1.5)
+@visibility("visible")
+def test_predict(student, reference, draw, expect):
+    """nn_predict returns the class with the highest score for every row, given a right loss_func."""
+    params, X, _ = network(draw, n=20)
+    got = student.two_layer_net.nn_predict(params, reference.two_layer_net.nn_forward_backward, X)
+    expect(got, "y_pred").matches(reference.two_layer_net.nn_forward_pass(params, X)[0].argmax(dim=1), dtype=False)
+
+
+@number("14.2")
+@weight(1)
+@visibility("visible")
+def test_net_saved(student, reference, draw, expect, device):
+    """TwoLayerNet predicts with your own functions, and does so again after save and load."""
+    params, X, _ = network(draw, n=20, d=5, h=8, c=4)
+    expected = reference.two_layer_net.nn_forward_pass(params, X)[0].argmax(dim=1)
+    nets = [student.two_layer_net.TwoLayerNet(5, 8, 4, dtype=torch.float64, device=device) for _ in range(2)]
+    nets[0].params = params
+    expect(nets[0].predict(X), "y_pred").matches(expected, dtype=False)
+    path = student.scratch_path("net.pt")
+    nets[0].save(path)
+    expect(student.checkpoint(path), "checkpoint").matches(params)
+    nets[1].load(path)
+    expect(nets[1].predict(X), "y_pred after load").matches(expected, dtype=False)
+
+
+@number("14.3")
+@weight(0.5)
+@visibility("visible")
+def test_predict_int64(student, reference, draw, expect):
+    """nn_predict returns an int64 tensor."""
+    params, X, _ = network(draw, n=20)
+    got = student.two_layer_net.nn_predict(params, reference.two_layer_net.nn_forward_backward, X)
+    expect(got, "y_pred").matches(reference.two_layer_net.nn_forward_pass(params, X)[0].argmax(dim=1), dtype=False)
+    if not torch.is_tensor(got) or got.dtype != torch.int64:
+        raise CheckFailed("The labels are right, but they should be an int64 tensor, like y.")
+
+
+# ---- 15. nn_get_search_params --------------------------------------------------------------------------------------
+
+
+@number("15.1")
+@weight(1)
+@visibility("visible")
+def test_grid(student, expect):
+    """nn_get_search_params returns learning rates, hidden sizes, regularization strengths and decays, in four lists."""
+    names = ("learning rate", "hidden size", "regularization strength", "learning rate decay")
+    for name, low, values in zip(names, (1e-12, 1, 0, 1e-6), grid_lists(student.two_layer_net.nn_get_search_params()), strict=True):
+        for value in values:
+            expect(value, name).has_shape().is_between(low, 1e6)
+    # A network needs whole numbers of hidden units.
+
+
+@number("15.2")
+@weight(1)
+@visibility("visible")
+def test_grid_size(student):
+    """nn_get_search_params gives fewer than 256 combinations."""
+    count = prod(len(values) for values in grid_lists(student.two_layer_net.nn_get_search_params()))
+    if count >= 256:
+        raise CheckFailed(Explanation("The four lists give too many combinations.", "fewer than 256", f"{count}"))
+
+
+# ---- 16. find_best_net ---------------------------------------------------------------------------------------------
+
+
+@number("16.1")
+@weight(2.5)
+@visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=120)
+def test_best_net(student, reference, draw, expect, note):
+    """find_best_net trains a network for every combination it is given and returns the one that learned best."""
+    got, grid, data = search_any_size(student, draw, note)
+    best, _, _ = expect_best(expect, got, grid)
+    params = best.params
+    expect_right(expect, reference, params, data["X_val"], data["y_val"])
+    expect(params["W1"], "W1 of the best network").has_shape(None, grid.hidden_size)
+
+
+@number("16.2")
+@weight(1.5)
+@visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=120)
+def test_best_stat(student, draw, expect, note):
+    """find_best_net returns the histories and the validation accuracy of the best network, too."""
+    got, grid, data = search_any_size(student, draw, note)
+    _, stat, val_acc = expect_best(expect, got, grid)
+
+
+@number("16.3")
+@weight(1)
+@visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=60)
+def test_best_net_sizes(student, reference, draw, expect):
+    """find_best_net takes the numbers of features and classes from the data."""

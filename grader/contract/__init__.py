@@ -1,0 +1,1 @@
+"""Ground floor: the words that judge, player and reports share."""

@@ -1,0 +1,227 @@
+"""``assignment.toml``: what an assignment asks for, in points, rules and limits.
+
+The file is read into the dataclasses below; every error names the file, the key and the remedy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MOST_EDGE = 0.25
+
+
+class AssignmentError(ValueError):
+    """An assignment is not usable. The message names the file, the key, what was expected and what to do."""
+
+
+@dataclass(frozen=True)
+class ModuleSpec:
+    """A module that students write: its file, and other names under which the file is accepted."""
+
+    file: str
+    also_named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a player may use.
+
+    Attributes:
+        cpu_seconds: computing time of one check.
+        wall_seconds: time of one check on the clock, as a backstop for code that waits.
+        memory_mb: memory beyond what the interpreter itself takes, in MiB.
+        load_seconds: computing time of importing one module.
+    """
+
+    cpu_seconds: float = 10.0
+    wall_seconds: float = 60.0
+    memory_mb: int = 2048
+    load_seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a solution may not use: dotted names (``torch.nn``, ``Tensor.backward``); a name covers all below it.
+
+    ``allowed`` makes exceptions.
+    """
+
+    forbidden: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+    def with_more(self, more: Rules) -> Rules:
+        """These rules and ``more``."""
+        return Rules(self.forbidden + more.forbidden, self.allowed + more.allowed)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One function or class that is asked for.
+
+    Attributes:
+        number: its number; its checks are ``number.1``, ``number.2``, …
+        function: what is graded, as ``module.function`` or ``module.Class.method``.
+        points: what its checks are worth together.
+        relies_on: other functions of the submission that its checks run through. A check that fails is run again with
+            the reference's in their place, so that one mistake is not punished twice.
+        needs: name of the data set without which the question is not asked.
+        rules: rules in addition to the assignment's.
+        edge: number of an edge check -> why it matters, in a sentence.
+    """
+
+    number: str
+    function: str
+    points: float
+    relies_on: tuple[str, ...] = ()
+    needs: str = ""
+    rules: Rules = Rules()
+    edge: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """The module that the question is about."""
+        return self.function.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Content:
+    """The text of ``assignment.toml``, typed."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    name: str
+    title: str
+    modules: dict[str, ModuleSpec]
+    questions: tuple[Question, ...]
+    limits: Limits = Limits()
+    rules: Rules = Rules()
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An assignment of a course: what its ``assignment.toml`` says, and where its files lie.
+
+    Attributes:
+        content: the typed text of ``assignment.toml``.
+        folder: holds ``assignment.toml``, the checks and ``provided/``, helpers that the course supplies.
+        reference: holds the complete solution.
+        template: holds what students receive.
+    """
+
+    content: Content
+    folder: Path
+    reference: Path
+    template: Path
+
+    @property
+    def name(self) -> str:
+        """Short name, such as the folder's."""
+        return self.content.name
+
+    @property
+    def provided(self) -> Path:
+        """Folder of the helpers that the course supplies; may be absent."""
+        return self.folder / "provided"
+
+    @cached_property
+    def questions(self) -> Mapping[str, Question]:
+        """Number -> question."""
+        return {question.number: question for question in self.content.questions}
+
+    def question_of(self, number: str) -> Question | None:
+        """The question that the check ``number`` belongs to."""
+        return self.questions.get(number.rpartition(".")[0])
+
+    def rules_of(self, question: Question) -> Rules:
+        """The assignment's rules and the question's own."""
+        return self.content.rules.with_more(question.rules)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of every file that has a say in a verdict."""
+        total = hashlib.sha256()
+        for root in (self.folder, self.reference):
+            for path in sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+                total.update(f"{path.relative_to(root).as_posix()}\0".encode())
+                total.update(hashlib.sha256(path.read_bytes()).digest())
+        return total.hexdigest()
+
+
+def read(path: Path) -> Content:
+    """The content of an ``assignment.toml``.
+
+    Raises:
+        AssignmentError: naming file, key and remedy.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AssignmentError(f"{path}: there is no such file; every assignment needs one.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise AssignmentError(f"{path}: this is no TOML: {error}. Correct the line that it names.") from None
+    try:
+        content = _adapter().validate_python(raw)
+    except ValidationError as error:
+        raise AssignmentError("\n".join(_sentences(path, error))) from None
+    problems = [f"{path}: {problem}" for problem in _problems(content)]
+    if problems:
+        raise AssignmentError("\n".join(problems))
+    return content
+
+
+@cache
+def _adapter() -> TypeAdapter[Content]:
+    return TypeAdapter(Content)
+
+
+_REMEDIES = {
+    "extra_forbidden": "no such key is known; correct its spelling or remove it",
+    "unexpected_keyword_argument": "no such key is known; correct its spelling or remove it",
+    "missing": "it is required; add it",
+    "missing_argument": "it is required; add it",
+}
+
+
+def _sentences(path: Path, error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+        remedy = _REMEDIES.get(problem["type"]) or f"{problem['msg'].lower()}, but it is {problem['input']!r}; correct it"
+        yield f"{path}: {key}: {remedy}."
+
+
+def _problems(content: Content) -> Iterator[str]:
+    seen: set[str] = set()
+    for index, question in enumerate(content.questions):
+        where = f"questions[{index}]"
+        if question.number in seen:
+            yield f"{where}.number: {question.number!r} is used twice; give each question a number of its own."
+        seen.add(question.number)
+        if not (math.isfinite(question.points) and question.points > 0):
+            yield f"{where}.points: {question.points} is not above 0; a question is worth something or is left out."
+        yield from _unknown_modules(content, where, question)
+        for number in question.edge:
+            if number.rpartition(".")[0] != question.number:
+                yield f"{where}.edge: {number!r} is no check of question {question.number}; write {question.number}.1 or so."
+
+
+def _unknown_modules(content: Content, where: str, question: Question) -> Iterator[str]:
+    named = [("function", question.function), *(("relies_on", path) for path in question.relies_on)]
+    for key, path in named:
+        module, _, rest = path.partition(".")
+        if module not in content.modules or not rest:
+            known = ", ".join(content.modules)
+            yield f"{where}.{key}: {path!r} does not begin with a module of this assignment; write module.function with one of: {known}."

@@ -1,0 +1,68 @@
+"""The words in which a student reads a verdict: the same in every face.
+
+What a check hides is decided here, once: fixed text stands alone, and evidence and flags never appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grader.contract.verdict import Explanation, Status, Verdict
+
+_LEADS = {
+    Status.PASSED: "Passed.",
+    Status.PARTIAL: "Partly right.",
+    Status.FAILED: "The answer is not right.",
+    Status.RULE_BROKEN: "A rule of the assignment is broken.",
+    Status.STUDENT_ERROR: "The submission's code raised an exception.",
+    Status.TIMEOUT: "The submission's code did not finish within the time limit.",
+    Status.OUT_OF_MEMORY: "The submission's code used more memory than the limit.",
+    Status.CRASHED: "The submission's code ended the process that ran it.",
+    Status.BAD_ANSWER: "The submission's code gave an answer that cannot be read.",
+    Status.MISSING: "What this check needs is missing from the submission.",
+    Status.BLOCKED: "Not checked, because something that this check depends on failed.",
+    Status.GRADER_ERROR: (
+        "The grader itself failed on this check. This is not the fault of the submission: "
+        "the staff can see the cause, and the check has to be graded again."
+    ),
+    Status.NOT_RUN: "This check was not run. Please tell the staff: it has to be graded again.",
+}
+# These say something that the message of an explanation does not repeat.
+_ALWAYS_LED = (Status.PASSED, Status.PARTIAL, Status.NOT_RUN)
+
+
+def student_text(verdict: Verdict) -> str:
+    """What the student reads about one check, one statement a line. Not cleaned and not cut: each face has its caps.
+
+    A check with fixed text shows that text alone, so that no error, note or print betrays more. What the grader's own
+    failure looked like is for staff.
+    """
+    lead = _LEADS[verdict.status]
+    if verdict.status is Status.GRADER_ERROR:
+        return lead
+    if verdict.fixed_text:
+        return lead if verdict.status in (Status.PASSED, Status.NOT_RUN) else verdict.fixed_text
+    lines = list(_explained(verdict.explanation or Explanation("")))
+    if verdict.status in _ALWAYS_LED or not (verdict.explanation and verdict.explanation.message):
+        lines.insert(0, lead)
+    if verdict.edge and verdict.status is not Status.PASSED:
+        lines.append(f"Why this matters: {verdict.edge}")
+    lines += [f"Note: {note}" for note in verdict.notes]
+    if verdict.output.strip():
+        lines.append(f"The submission printed:\n{verdict.output.rstrip()}")
+    return "\n".join(lines)
+
+
+def _explained(explanation: Explanation) -> Iterator[str]:
+    if explanation.message:
+        yield explanation.message
+    for label in ("expected", "got", "difference", "hint"):
+        text = getattr(explanation, label)
+        if text:
+            yield f"{label.capitalize()}:{_indented(text)}"
+
+
+def _indented(text: str) -> str:
+    """``text`` behind a label: on its line if it is one line, else below it."""
+    lines = text.splitlines()
+    return f" {text}" if len(lines) <= 1 else "".join(f"\n    {line}" for line in lines)

@@ -1,0 +1,1 @@
+"""Ground floor: data sets, read without executing anything that they contain."""

@@ -1,0 +1,1 @@
+"""Fourth floor: what Gradescope reads and writes."""

@@ -1,0 +1,132 @@
+"""Grades one submission: pytest, in a process of its own, runs the assignment's checks."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from grader.contract.assignment import Assignment
+from grader.contract.report import Report, from_json, to_json, write_atomically
+from grader.contract.verdict import Explanation, Status
+from grader.judge import plugin
+from grader.judge.order import Order
+from grader.judge.prepare import Options, prepare
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to be graded.
+
+    Attributes:
+        name: its name, unique in its class.
+        upload: folder, file or archive.
+        out: folder for its reports.
+    """
+
+    name: str
+    upload: Path
+    out: Path
+
+    @property
+    def report(self) -> Path:
+        """The report's file."""
+        return self.out / "report.json"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all submissions of a run have in common."""
+
+    course: Path
+    assignment: Assignment
+    options: Options
+    address: Path
+
+
+class _Order:
+    """Hands an order to pytest's configuration."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Makes this pytest run judge."""
+        plugin.judge(config, self.order, runs=True, records=True)
+
+
+def judge_in_this_process(job: Job, setting: Setting) -> int:
+    """Judges ``job`` and writes its report; returns pytest's exit code."""
+    with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o711)
+        order = prepare(
+            job.upload, job.name, setting.assignment, setting.course, Path(folder), setting.address, job.report, setting.options
+        )
+        return int(pytest.main(_arguments(setting.assignment), plugins=[_Order(order)]))
+
+
+def _arguments(assignment: Assignment) -> list[str]:
+    folder = str(assignment.folder)
+    return [
+        "-q",
+        "-p",
+        "grader.judge.plugin",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        f"--rootdir={folder}",
+        f"--confcutdir={folder}",
+        "--import-mode=importlib",
+        "--continue-on-collection-errors",
+        f"--ignore={assignment.provided}",
+        folder,
+    ]
+
+
+@contextmanager
+def plain_pytest() -> Iterator[None]:
+    """No plugin of the machine's environment has a say in a verdict."""
+    before = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        else:
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = before
+
+
+def settle(job: Job, log: str) -> Report | None:
+    """The report of a judge that has ended, with a grader error for every check that it left open.
+
+    ``None`` when there is none: the judge ended before it knew the checks; ``log`` is what it said.
+    """
+    if not job.report.exists():
+        return None
+    report = from_json(job.report.read_text(encoding="utf-8"))
+    verdicts = tuple(
+        replace(verdict, status=Status.GRADER_ERROR, explanation=_lost(log))
+        if verdict.status is Status.NOT_RUN and verdict.explanation == _NOT_RUN
+        else verdict
+        for verdict in report.verdicts
+    )
+    settled = replace(report, verdicts=verdicts)
+    if settled != report:
+        write_atomically(job.report, to_json(settled))
+    return settled
+
+
+_NOT_RUN = Explanation("This check was not made.")
+
+
+def _lost(log: str) -> Explanation:
+    return Explanation("The grader ended before it made this check. This is not your fault.", evidence=log[-4000:])
+
+

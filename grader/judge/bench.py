@@ -1,0 +1,222 @@
+"""The bench: everything one judge process needs to judge one submission, and what a single check works with."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from grader.contract.assignment import Assignment, Question, Rules
+from grader.contract.ledger import Entry
+from grader.contract.verdict import Explanation, Missing, RuleBroken, SubmissionProblem
+from grader.judge import reference
+from grader.judge.channel import Budget
+from grader.judge.data import Data
+from grader.judge.draw import Draw
+from grader.judge.order import Order
+from grader.judge.players import Loader, Player, Stage
+from grader.judge.rules import RuleChecks, dynamic_uses, forbidden_uses
+from grader.judge.source import Texts
+from grader.judge.student import RemoteObject, Student
+
+FIRST_UID = 60000
+UIDS = 5000
+
+# After a check of a question ran into its limit, the next ones of that question get this share of it.
+SHORTER = 0.25
+
+
+class Bench:
+    """One submission before one judge process: its loader, its text, the reference, the data."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.assignment: Assignment = order.open_assignment()
+        self.reference: SimpleNamespace = reference.load(self.assignment)
+        self.texts = Texts.of(order.sources, order.files)
+        self.device = torch.device("cuda" if order.device == "cuda" else "cpu")
+        self.data = Data(order.data, order.folder / "shared")
+        self.slow_questions: set[str] = set()
+        self.layers: Mapping[str, Any] = {}
+        self._broken_rules: dict[str, RuleBroken | None] = {}
+
+    @cached_property
+    def loader(self) -> Loader:
+        """The submission, loaded; started when the first check asks for it."""
+        order = self.order
+        loader = Loader(
+            Stage(
+                address=order.address,
+                sources=order.sources,
+                roots=order.roots,
+                exports=reference.public_names(self.assignment),
+                policy=self._policy(),
+                device="cuda" if order.device == "cuda" else "cpu-for-cuda",
+                scratch=order.folder / "scratch",
+                shared=order.folder / "shared",
+                load_seconds=self.assignment.content.limits.load_seconds,
+            )
+        )
+        self.layers = loader.layers
+        return loader
+
+    def _policy(self) -> dict[str, Any]:
+        order = self.order
+        # The players' own modules are in memory already, so that nothing of this package need be readable to them.
+        package = Path(__file__).resolve().parent.parent
+        return {
+            "uid": FIRST_UID + os.getpid() % UIDS,
+            "readable": [*order.roots, str(order.folder / "shared")],
+            "writable": [str(order.folder / "scratch")],
+            "hidden": [str(order.course), str(package)],
+            "memory": self.assignment.content.limits.memory_mb * 2**20,
+            "gpu": order.device == "cuda",
+            **order.policy,
+        }
+
+    @cached_property
+    def unavailable(self) -> Mapping[str, SubmissionProblem]:
+        """Module -> why none of its functions can be asked."""
+        missing = {name: Missing(Explanation(text)) for name, text in self.order.missing.items()}
+        return {**missing, **self.loader.failures}
+
+    def broken_rule(self, question: Question) -> RuleBroken | None:
+        """What the text of the question's function uses although it is forbidden."""
+        if question.number not in self._broken_rules:
+            self._broken_rules[question.number] = self._find_broken_rule(question)
+        return self._broken_rules[question.number]
+
+    def _find_broken_rule(self, question: Question) -> RuleBroken | None:
+        uses = forbidden_uses(self.texts, question.function, self.assignment.rules_of(question))
+        if not uses:
+            return None
+        listed = ", ".join(str(use) for use in uses[:5])
+        return RuleBroken(
+            Explanation(
+                f"This assignment asks you to write the computation yourself; the program uses {listed}. "
+                "Replace it by your own code.",
+                expected="none of: " + ", ".join(self.assignment.rules_of(question).forbidden),
+                got=listed,
+            )
+        )
+
+    def rules_for(self, function: str) -> Rules:
+        """The rules that hold for a function, by its path."""
+        for question in self.assignment.content.questions:
+            if question.function == function:
+                return self.assignment.rules_of(question)
+        return self.assignment.content.rules
+
+    def close(self) -> None:
+        """Ends the loader, if one was started."""
+        if "loader" in self.__dict__:
+            self.loader.close()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a call cost, measured from outside the player.
+
+    Attributes:
+        result: what the call returned.
+        cpu_seconds: computing time of the player.
+        wall_seconds: time on the clock.
+        peak_bytes: growth of the player's largest resident memory; 0 where the system does not tell.
+    """
+
+    result: Any
+    cpu_seconds: float
+    wall_seconds: float
+    peak_bytes: int
+
+
+class Play:
+    """One run of one check: its player, its draws, its remarks.
+
+    Args:
+        bench: the submission.
+        entry: the check.
+        question: the question that it belongs to.
+        cpu_seconds: its limit.
+        patched: whether the functions that the question relies on are replaced by the reference's.
+    """
+
+    def __init__(self, bench: Bench, entry: Entry, question: Question, cpu_seconds: float, patched: bool = False) -> None:
+        self.bench = bench
+        self.entry = entry
+        self.question = question
+        self.patched = patched
+        self.notes: list[str] = []
+        self.flags: list[str] = []
+        self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check)
+        share = SHORTER if question.number in bench.slow_questions else 1.0
+        self.budget = Budget(cpu_seconds * share, bench.assignment.content.limits.wall_seconds)
+        self.student = Student(self)
+        self._player: Player | None = None
+        self.rules = RuleChecks(bench.texts, bench.rules_for, self.note, self.flag)
+
+    @property
+    def unavailable(self) -> Mapping[str, SubmissionProblem]:
+        """Module -> why it cannot be asked."""
+        return self.bench.unavailable
+
+    @property
+    def player(self) -> Player:
+        """The player of this check, begun and patched when first asked for."""
+        if self._player is None:
+            player = self._player = self.bench.loader.player()
+            player.objects.wrap = lambda held: RemoteObject(player, held)
+            player.begin(int(self.draw.seed_text, 16) % 2**63, self.budget)
+            if self.patched:
+                self._patch(player)
+        return self._player
+
+    def _patch(self, player: Player) -> None:
+        for path in self.question.relies_on:
+            target: Any = self.bench.reference
+            for name in path.split("."):
+                target = getattr(target, name)
+            player.request({"op": "patch", "path": path}, target)
+
+    def cost(self, function: Any, *args: Any, **kwargs: Any) -> Cost:
+        """Calls ``function`` and measures the player meanwhile."""
+        watched = self.player.watched
+        resident, cpu, wall = watched.resident_bytes(), watched.cpu_seconds(), time.monotonic()
+        result = function(*args, **kwargs)
+        spent = watched.cpu_seconds() - cpu, time.monotonic() - wall
+        return Cost(result, *spent, max(watched.peak_bytes() - resident, 0))
+
+    def note(self, text: str) -> None:
+        """A remark for the student that costs nothing."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def flag(self, text: str) -> None:
+        """A remark for staff."""
+        if text not in self.flags:
+            self.flags.append(text)
+
+    def output(self) -> str:
+        """What the submission printed."""
+        return self._player.output() if self._player is not None else ""
+
+    def watch_dynamic_code(self) -> None:
+        """Flags look-ups that the rules cannot follow."""
+        if self.bench.rules_for(self.question.function).forbidden:
+            for use in dynamic_uses(self.bench.texts, self.question.function)[:5]:
+                self.flag(f"dynamic look-up, which the rules cannot follow: {use}")
+
+    def close(self) -> None:
+        """Ends the player."""
+        if self._player is not None:
+            self._player.close()
+            self._player = None
+
+

@@ -1,0 +1,151 @@
+"""What kind of mistake turns the expected result into the one that came; claimed only where it holds to tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grader.judge.tolerance import generous, precision_of, scale_of
+from grader.judge.values import Kind, numbers_of
+
+Array = NDArray[Any]
+Agree = Callable[[Array, Array], Array]
+_LARGEST_NICE = 100
+
+
+def diagnose(expected: object, got: object, sizes: Mapping[str, int] | None = None, dtype: str | None = None) -> str:
+    """One sentence that explains a wrong result, or an empty string.
+
+    Args:
+        expected, got: tensors, arrays or numbers.
+        sizes: sizes of the problem by name, such as ``{"N": 7}``, to recognise a factor by.
+        dtype: precision of the comparison where it is coarser than what the two came in.
+    """
+    ours, theirs = numbers_of(expected), numbers_of(got)
+    if ours is None or theirs is None or Kind.COMPLEX in (ours.kind, theirs.kind) or ours.array.size == 0:
+        return ""
+    want, have = ours.as_floats(), theirs.as_floats()
+    if not np.isfinite(want).all():
+        return ""
+    if not np.isfinite(have).all():
+        return not_finite_sentence(have)
+    tolerance = generous(precision_of(ours.dtype, theirs.dtype, dtype or ""), scale_of(want))
+    return _compare(want, have, lambda a, b: ~tolerance.wrong(a, b), sizes or {})
+
+
+def diagnose_factor(expected: Array, got: Array, sizes: Mapping[str, int]) -> str:
+    """As :func:`diagnose`, for slopes along random directions, from which only a constant factor can be told."""
+    tolerance = generous("float32", scale_of(expected))
+    factor = constant_factor(expected, got, lambda a, b: ~tolerance.wrong(a, b))
+    return "" if factor is None else factor_sentence(factor, sizes)
+
+
+def _compare(want: Array, have: Array, agree: Agree, sizes: Mapping[str, int]) -> str:
+    if want.shape != have.shape:
+        return _shape(want, have, agree)
+    right = agree(want, have)
+    if right.all():
+        return ""
+    if not have.any():
+        return "It is zero everywhere."
+    factor = constant_factor(want, have, agree)
+    if factor is not None:
+        return factor_sentence(factor, sizes)
+    return _misplaced(want, have, right, agree) or _rows(right)
+
+
+def not_finite_sentence(have: Array) -> str:
+    """Where NaN or infinity, of which there is one at least, usually come from."""
+    if np.isnan(have).any():
+        return "NaN comes from 0/0, inf - inf or the logarithm of a negative number; often an exp overflowed before."
+    return "Infinity comes from a division by zero, the logarithm of zero, or an exp of a large number."
+
+
+def _shape(want: Array, have: Array, agree: Agree) -> str:
+    if want.ndim >= 2 and have.shape == want.shape[::-1] and agree(want, have.T).all():
+        return "It is the transpose of what is expected."
+    if have.size == want.size and agree(want, have.reshape(want.shape)).all():
+        return "The numbers are right, only the shape is wrong."
+    return ""
+
+
+def constant_factor(want: Array, have: Array, agree: Agree) -> float | None:
+    """The number ``k`` with ``have == k * want`` everywhere, where there is enough evidence for one that is not 1.
+
+    With fewer than three entries any answer is some multiple, so that only small whole numbers and their inverses
+    are believed.
+    """
+    scale = scale_of(want)
+    unit = want / scale
+    if not unit.any():
+        return None
+    with np.errstate(all="ignore"):
+        factor = float((have / scale * unit).sum() / (unit * unit).sum())
+        fits = np.isfinite(factor) and factor != 0 and agree(want, have / factor).all()
+    if not fits or abs(factor - 1) < 1e-3:
+        return None
+    enough = np.count_nonzero(np.abs(unit) > 1e-3) >= 3
+    return factor if enough or _nice(factor) is not None else None
+
+
+def _nice(factor: float) -> tuple[int, bool] | None:
+    """The whole number that a factor or its inverse is, and whether it is the inverse."""
+    for value, inverted in ((abs(factor), False), (1 / abs(factor), True)):
+        if 1 <= round(value) <= _LARGEST_NICE and abs(value - round(value)) <= 1e-5 * value:
+            return round(value), inverted
+    return None
+
+
+def factor_sentence(factor: float, sizes: Mapping[str, int]) -> str:
+    """What a constant factor says: its sign, its size, and the size of the problem that it equals."""
+    nice = _nice(factor)
+    if nice is not None and nice[0] == 1:
+        return "It has the wrong sign everywhere."
+    sign = "minus " if factor < 0 else ""
+    if nice is None:
+        named = _size_named(abs(factor), sizes)
+        return f"It is {sign}{abs(factor):.6g} times what is expected everywhere.{named}"
+    whole, inverted = nice
+    amount = f"1/{whole} of" if inverted else f"{whole} times"
+    return f"It is {sign}{amount} what is expected everywhere.{_size_named(abs(factor), sizes)}"
+
+
+def _size_named(factor: float, sizes: Mapping[str, int]) -> str:
+    for name, size in sizes.items():
+        if size > 1 and abs(factor - size) <= 1e-5 * size:
+            return f" {name} is {size}: is a division by {name} missing?"
+        if size > 1 and abs(factor * size - 1) <= 1e-5:
+            return f" {name} is {size}: is there one division by {name} too many?"
+    return ""
+
+
+def _misplaced(want: Array, have: Array, right: Array, agree: Agree) -> str:
+    if want.ndim == 2 and want.shape[0] == want.shape[1] > 1 and agree(want, have.T).all():
+        return "It is the transpose of what is expected."
+    if want.ndim == 0 or np.unique(want).size < 4:
+        return ""
+    if want.ndim > 1 and agree(_sorted_rows(want), _sorted_rows(have)).all():
+        return "The rows are right but in another order."
+    if 2 * np.count_nonzero(~right) > want.size and agree(np.sort(want, axis=None), np.sort(have, axis=None)).all():
+        return "The numbers are right but in other places: look at a reshape where a transpose is needed, or an index."
+    return ""
+
+
+def _sorted_rows(array: Array) -> Array:
+    rows = array.reshape(len(array), -1)
+    return np.asarray(rows[np.lexsort(rows.T[::-1])])
+
+
+def _rows(right: Array) -> str:
+    if right.ndim == 0 or len(right) < 3:
+        return ""
+    thing = "row" if right.ndim > 1 else "entry"
+    good = np.asarray(right.reshape(len(right), -1).all(axis=1))
+    if good[0] and not good[1:].any():
+        return f"Only the first {thing} is right."
+    if good[:-1].all():
+        return f"Only the last {thing} is wrong."
+    return ""

@@ -1,0 +1,239 @@
+"""The part of the pytest plugin that runs checks: in the only process, or in each xdist worker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from _pytest.runner import runtestprotocol
+
+from grader.contract.ledger import Entry, Ledger
+from grader.contract.report import write_atomically
+from grader.contract.verdict import RuleBroken, Status, Verdict
+from grader.judge.bench import Bench, Cost, Play
+from grader.judge.checks import entry_of, forget, given, wanted
+from grader.judge.compare import Expectation, Names
+from grader.judge.data import Data
+from grader.judge.draw import Draw
+from grader.judge.gradients import Gradients
+from grader.judge.order import Order
+from grader.judge.outcome import grader_error, verdict_of
+from grader.judge.rules import RuleChecks
+from grader.judge.student import Student
+
+ENTRY = pytest.StashKey[Entry]()
+PLAY = pytest.StashKey[Play]()
+PATCHED = pytest.StashKey[bool]()
+VERDICT = "scratchgrade_verdict"
+LAYERS = "scratchgrade_layers"
+
+
+class Judging:
+    """Hooks and fixtures of a process that runs checks."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.bench = Bench(order)
+
+    # ---------------------------------------------------------------- collection
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Fixes the ledger, and leaves out what does not belong to this grading."""
+        assignment, names = self.bench.assignment, self.bench.data.names
+        kept: list[pytest.Item] = []
+        for item in items:
+            if isinstance(item, pytest.Function):
+                entry = entry_of(item, assignment)
+                if wanted(entry, assignment.question_of(entry.number), names, self.order.visible_only):
+                    item.stash[ENTRY] = entry
+                    item.add_marker(pytest.mark.xdist_group(entry.number.rpartition(".")[0]))
+                    kept.append(item)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+        ledger = Ledger.of([item.stash[ENTRY] for item in kept])
+        if not self.order.ledger_file.exists():
+            write_atomically(self.order.ledger_file, ledger.to_json())
+
+    # ---------------------------------------------------------------- running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Runs a check; one that failed runs again with the reference's functions in place of those that it relies on."""
+        if ENTRY not in item.stash:
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        reports = self._run(item, nextitem, patched=False)
+        if self._may_rely(item, reports):
+            again = self._run(item, nextitem, patched=True)
+            reports = again if _status(again) is Status.PASSED else reports
+        for report in reports:
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _run(self, item: pytest.Item, nextitem: pytest.Item | None, *, patched: bool) -> list[pytest.TestReport]:
+        item.stash[PATCHED] = patched
+        assert isinstance(item, pytest.Function)
+        forget(item)
+        if hasattr(item, "_request"):
+            item._initrequest()
+        return runtestprotocol(item, nextitem=nextitem, log=False)
+
+    def _may_rely(self, item: pytest.Item, reports: list[pytest.TestReport]) -> bool:
+        status = _status(reports)
+        question = self.bench.assignment.question_of(item.stash[ENTRY].number)
+        settled = (Status.PASSED, Status.RULE_BROKEN, Status.GRADER_ERROR, Status.NOT_RUN, None)
+        return status not in settled and question is not None and bool(question.relies_on)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Refuses a check whose function breaks a rule, before it runs."""
+        play = item.stash.get(PLAY, None)
+        if play is not None:
+            problem = self.bench.broken_rule(play.question)
+            if problem is not None:
+                raise RuleBroken(problem.explanation)
+            play.watch_dynamic_code()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Puts the verdict into pytest's report, so that it travels with it from worker to controller."""
+        report = yield
+        entry = item.stash.get(ENTRY, None)
+        if entry is not None and (call.when == "call" or call.excinfo is not None):
+            verdict = self._verdict(item, entry, call)
+            setattr(report, VERDICT, asdict(verdict))
+            setattr(report, LAYERS, dict(self.bench.layers))
+            _settle(report, verdict)
+        return report
+
+    def _verdict(self, item: pytest.Item, entry: Entry, call: pytest.CallInfo[None]) -> Verdict:
+        error = call.excinfo.value if call.excinfo is not None else None
+        if call.when == "teardown" and error is not None:
+            return grader_error(entry, error)
+        assert isinstance(item, pytest.Function)
+        play = item.stash.get(PLAY, None)
+        verdict = verdict_of(entry, play, error, given(item, "__score__"))
+        if verdict.status is Status.TIMEOUT and play is not None:
+            self.bench.slow_questions.add(play.question.number)
+        if play is not None and play.patched and verdict.status is Status.PASSED:
+            names = ", ".join(play.question.relies_on)
+            verdict = replace(verdict, notes=(*verdict.notes, f"This was graded with a right version of {names}: yours made it fail."))
+        return _with_leaderboard(verdict, entry, given(item, "__leaderboard_value__"))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Ends the submission's processes."""
+        self.bench.close()
+
+    # ---------------------------------------------------------------- fixtures
+
+    @pytest.fixture
+    def play(self, request: pytest.FixtureRequest) -> Generator[Play, None, None]:
+        """One run of this check."""
+        item = request.node
+        entry: Entry = item.stash[ENTRY]
+        question = self.bench.assignment.question_of(entry.number)
+        if question is None:
+            raise pytest.UsageError(f"{entry.check}: its number {entry.number!r} belongs to no question")
+        mark = item.get_closest_marker("time_limit")
+        seconds = mark.kwargs["cpu_seconds"] if mark else self.bench.assignment.content.limits.cpu_seconds
+        play = item.stash[PLAY] = Play(self.bench, entry, question, seconds, item.stash[PATCHED])
+        yield play
+        play.close()
+        del item.stash[PLAY]
+
+    @pytest.fixture
+    def student(self, play: Play) -> Student:
+        """The submission: a tree of proxies (see :mod:`grader.judge.student`)."""
+        return play.student
+
+    @pytest.fixture
+    def reference(self) -> SimpleNamespace:
+        """The reference's modules: ordinary Python objects."""
+        return self.bench.reference
+
+    @pytest.fixture
+    def draw(self, play: Play) -> Draw:
+        """Random inputs, fresh for each submission and check, the same at every repetition."""
+        return play.draw
+
+    @pytest.fixture
+    def expect(self, play: Play) -> Callable[..., Expectation]:
+        """``expect(got, names=...)``: a comparison that explains."""
+
+        def expectation(got: object, names: Names = None) -> Expectation:
+            return Expectation(got, names, play.note)
+
+        return expectation
+
+    @pytest.fixture
+    def gradients(self, play: Play) -> Gradients:
+        """Gradient checks in float64."""
+        return Gradients(play.draw, play.note)
+
+    @pytest.fixture
+    def rules(self, play: Play) -> RuleChecks:
+        """Rules on loops and forbidden functions."""
+        return play.rules
+
+    @pytest.fixture
+    def cost(self, play: Play) -> Callable[..., Cost]:
+        """``cost(function, ...)``: the result of a call and what it cost, measured from outside."""
+        return play.cost
+
+    @pytest.fixture
+    def note(self, play: Play) -> Callable[[str], None]:
+        """Takes a remark for the student that costs nothing."""
+        return play.note
+
+    @pytest.fixture
+    def flag(self, play: Play) -> Callable[[str], None]:
+        """Takes a remark for staff."""
+        return play.flag
+
+    @pytest.fixture
+    def device(self) -> torch.device:
+        """The device on which the submission runs."""
+        return self.bench.device
+
+    @pytest.fixture
+    def data(self) -> Data:
+        """The data set that was given."""
+        return self.bench.data
+
+
+def _status(reports: list[pytest.TestReport]) -> Status | None:
+    """How the check ended, from the last report that carries a verdict."""
+    for report in reversed(reports):
+        verdict = getattr(report, VERDICT, None)
+        if verdict is not None:
+            return Status(verdict["status"])
+    return None
+
+
+def _with_leaderboard(verdict: Verdict, entry: Entry, value: Any) -> Verdict:
+    if entry.leaderboard is None or not isinstance(value, int | float) or not math.isfinite(value):
+        return verdict
+    return replace(verdict, leaderboard=(entry.leaderboard[0], float(value), entry.leaderboard[1]))
+
+
+def _settle(report: pytest.TestReport, verdict: Verdict) -> None:
+    """pytest's own outcome follows the verdict, with a text that a person can read."""
+    passed = verdict.status in (Status.PASSED, Status.NOT_RUN)
+    report.outcome = "skipped" if verdict.status is Status.NOT_RUN else "passed" if passed else "failed"
+    told = verdict.explanation
+    if not passed and told is not None and verdict.status is not Status.GRADER_ERROR:
+        parts = [told.message, told.expected and f"expected: {told.expected}", told.got and f"got: {told.got}", told.difference]
+        report.longrepr = f"[{verdict.status.value}] {verdict.number} {verdict.title}\n" + "\n".join(filter(None, parts))
+
+

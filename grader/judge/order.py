@@ -1,0 +1,79 @@
+"""What a judge is asked to do: everything about one grading, as plain data that crosses to xdist workers as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from grader.contract.assignment import Assignment
+from grader.contract.course import Course
+from grader.contract.report import SubmissionInfo
+
+
+@dataclass(frozen=True)
+class Order:
+    """One grading.
+
+    Attributes:
+        course: folder of the course.
+        assignment: name of the assignment.
+        submission: what was handed in, for the report.
+        sources: module -> (path, text) as it will be executed, dependencies first.
+        missing: module -> why it is not there, in a sentence.
+        roots: folders for imports, helpers of the course first.
+        files: every Python file of the submission, for the rules.
+        address: socket of the zygote.
+        folder: private folder of this grading; holds ``scratch/`` and ``shared/``, which players see.
+        seed: secret from which all draws are derived, as text.
+        device: what was asked for: ``cpu``, ``cuda`` or ``auto``.
+        data: path of the data set, or empty.
+        visible_only: leave out checks that a student may not see.
+        report: where the report is written.
+        policy: differences from the usual confinement of players, for tests of lesser machines.
+    """
+
+    course: Path
+    assignment: str
+    submission: SubmissionInfo
+    sources: dict[str, tuple[str, str]]
+    missing: dict[str, str]
+    roots: tuple[str, ...]
+    files: tuple[str, ...]
+    address: Path
+    folder: Path
+    seed: str
+    device: str = "cpu"
+    data: str = ""
+    visible_only: bool = False
+    report: Path | None = None
+    policy: dict[str, Any] = field(default_factory=dict)
+
+    def open_assignment(self) -> Assignment:
+        """The assignment, read again from its file."""
+        return Course(self.course).assignment(self.assignment)
+
+    @property
+    def ledger_file(self) -> Path:
+        """Where the first process that collects the checks writes the ledger."""
+        return self.folder / "ledger.json"
+
+    def to_json(self) -> str:
+        """The order as JSON."""
+        text: str = _adapter().dump_json(self).decode()
+        return text
+
+    @staticmethod
+    def from_json(text: str) -> Order:
+        """The order that :meth:`to_json` wrote."""
+        return _adapter().validate_json(text)
+
+
+@cache
+def _adapter() -> TypeAdapter[Order]:
+    return TypeAdapter(Order)
+
+

@@ -1,0 +1,82 @@
+"""From what pytest saw of a check to its verdict. Every path ends in exactly one explicit status."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import replace
+
+import pytest
+
+from grader.contract.ledger import Entry
+from grader.contract.text import one_line, printable
+from grader.contract.verdict import Explanation, Status, SubmissionProblem, Verdict
+from grader.judge.bench import Play
+
+MAX_OUTPUT = 20_000
+MAX_EVIDENCE = 20_000
+MAX_TEXT = 8_000
+
+
+def verdict_of(entry: Entry, play: Play | None, error: BaseException | None, score: object = None) -> Verdict:
+    """The verdict on a check whose function raised ``error``, or returned when that is ``None``.
+
+    ``score`` is what the check gave to gradescope-utils' ``set_score``: points, or ``None``.
+    """
+    if error is None:
+        return _finished(entry, play, score)
+    if isinstance(error, SubmissionProblem):
+        return _clean(entry.verdict(error.status, error.explanation), play)
+    if isinstance(error, pytest.skip.Exception):
+        reason = Explanation(f"This check was not made: {error.msg}")
+        return _clean(entry.verdict(Status.NOT_RUN, reason), play)
+    if isinstance(error, pytest.fail.Exception | AssertionError):
+        # The check's own assertion: the values that it compared are the submission's.
+        return _clean(entry.verdict(Status.FAILED, Explanation(str(error) or "The answer is not what was expected.")), play)
+    return _clean(grader_error(entry, error), play)
+
+
+def grader_error(entry: Entry, error: BaseException | str) -> Verdict:
+    """The verdict that says that we failed, not the submission."""
+    text = error if isinstance(error, str) else "".join(traceback.format_exception(error))
+    explanation = Explanation(
+        "The grader itself failed in this check. This is not your fault; your instructor sees the details.",
+        evidence=printable(text, MAX_EVIDENCE),
+    )
+    return entry.verdict(Status.GRADER_ERROR, explanation)
+
+
+def _finished(entry: Entry, play: Play | None, score: object) -> Verdict:
+    if score is None:
+        return _clean(entry.verdict(Status.PASSED, share=1.0), play)
+    if not isinstance(score, int | float) or isinstance(score, bool):
+        return _clean(grader_error(entry, f"set_score was given {score!r}; a number of points was expected"), play)
+    share = float(score) / entry.points if entry.points else 1.0
+    verdict = entry.verdict(Status.PASSED, share=share)
+    if verdict.points < verdict.max_points:
+        status = Status.PARTIAL if verdict.points > 0 else Status.FAILED
+        text = f"This check earned {verdict.points:g} of {verdict.max_points:g} points."
+        verdict = replace(verdict, status=status, explanation=Explanation(text))
+    return _clean(verdict, play)
+
+
+def _clean(verdict: Verdict, play: Play | None) -> Verdict:
+    """The verdict with the check's remarks, and with every text made fit to be shown."""
+    told = verdict.explanation
+    if told is not None:
+        told = Explanation(
+            message=printable(told.message, MAX_TEXT),
+            expected=printable(told.expected, MAX_TEXT),
+            got=printable(told.got, MAX_TEXT),
+            difference=printable(told.difference, MAX_TEXT),
+            hint=printable(told.hint, MAX_TEXT),
+            evidence=printable(told.evidence, MAX_EVIDENCE),
+        )
+    if play is None:
+        return replace(verdict, explanation=told)
+    return replace(
+        verdict,
+        explanation=told,
+        notes=tuple(one_line(note, 1000) for note in play.notes),
+        flags=tuple(one_line(flag, 1000) for flag in [*play.flags, f"seed of the draws: {play.draw.seed_text}"]),
+        output=printable(play.output(), MAX_OUTPUT),
+    )

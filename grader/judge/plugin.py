@@ -1,0 +1,117 @@
+"""The pytest plugin: ``pytest assignments/NAME --submission PATH`` judges a submission, on its own or under ``-n``.
+
+Loaded through an entry point, so it stays light: what needs torch is imported once a submission is given. The checks of
+one submission can be spread over xdist's workers; all of them share one zygote, and the controller keeps the report.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from grader.judge.order import Order
+    from grader.judge.zygote import Zygote
+
+WORKER_INPUT = "scratchgrade_order"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of a judgement by hand; ``grader grade`` does without them."""
+    group = parser.getgroup("scratchgrade", "judging a submission of a from-scratch assignment")
+    group.addoption("--submission", metavar="PATH", help="folder, file or archive to judge")
+    group.addoption("--seed", metavar="TEXT", default="", help="seed of all draws (default: a fresh one)")
+    group.addoption("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where submissions run")
+    group.addoption("--data", metavar="PATH", default="", help="CIFAR-10, for the checks that need it")
+    group.addoption("--report", metavar="FILE", help="write the report to this file")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the marks, and the judge where there is a submission."""
+    config.addinivalue_line("markers", "time_limit(cpu_seconds): computing time that this check may take in a player")
+    if hasattr(config, "workerinput"):
+        _configure_worker(config)
+    elif config.getoption("submission"):
+        _configure_by_hand(config)
+
+
+def judge(config: pytest.Config, order: Order, *, runs: bool, records: bool) -> None:
+    """Makes this process judge: run checks, keep the report, or both."""
+    from grader.judge.judging import Judging
+    from grader.judge.recording import Recording
+
+    if runs:
+        config.pluginmanager.register(Judging(order), "scratchgrade-judging")
+    if records:
+        config.pluginmanager.register(Recording(order), "scratchgrade-recording")
+
+
+def _configure_worker(config: pytest.Config) -> None:
+    from grader.judge.order import Order
+
+    text = config.workerinput.get(WORKER_INPUT)  # type: ignore[attr-defined]
+    if text:
+        judge(config, Order.from_json(text), runs=True, records=False)
+
+
+def _configure_by_hand(config: pytest.Config) -> None:
+    from grader.judge.zygote import Zygote
+
+    spread = bool(getattr(config.option, "numprocesses", None))
+    zygote = Zygote()
+    folder = Path(tempfile.mkdtemp(prefix="grading-"))
+    config.add_cleanup(lambda: _clean_up(zygote, folder))
+    order = _order_by_hand(config, folder, zygote)
+    if spread:
+        # Checks of one question stay together, so that its time limits do not depend on the number of workers.
+        config.option.dist = "loadgroup"
+        config.pluginmanager.register(_Workers(order), "scratchgrade-workers")
+    judge(config, order, runs=not spread, records=True)
+
+
+def _order_by_hand(config: pytest.Config, folder: Path, zygote: Zygote) -> Order:
+    from grader.contract.assignment import AssignmentError
+    from grader.contract.course import Course
+    from grader.judge.prepare import Options, prepare
+
+    upload = Path(config.getoption("submission")).absolute()
+    assignment_folder = _assignment_folder(config)
+    report = config.getoption("report")
+    try:
+        course = Course(assignment_folder.parent.parent)
+        assignment = course.assignment(assignment_folder.name)
+        options = Options(config.getoption("seed"), config.getoption("device"), config.getoption("data"))
+        target = Path(report).absolute() if report else None
+        return prepare(upload, upload.stem, assignment, course.root, folder, zygote.wait(), target, options)
+    except (AssignmentError, ValueError) as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _assignment_folder(config: pytest.Config) -> Path:
+    for argument in config.args:
+        path = Path(str(argument).partition("::")[0]).absolute()
+        for folder in (path, *path.parents):
+            if (folder / "assignment.toml").is_file():
+                return folder
+    raise pytest.UsageError("--submission needs the folder of an assignment, as in: pytest assignments/NAME --submission PATH")
+
+
+class _Workers:
+    """Hands the order to every worker that xdist starts."""
+
+    def __init__(self, order: Order) -> None:
+        self.text = order.to_json()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Called by xdist for each worker before it starts."""
+        node.workerinput[WORKER_INPUT] = self.text
+
+
+def _clean_up(zygote: Zygote, folder: Path) -> None:
+    zygote.close()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,87 @@
+"""The part of the pytest plugin that keeps the report: in the only process, or in the controller of xdist's workers."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from grader.contract.ledger import Ledger, missing_entry
+from grader.contract.verdict import Verdict
+from grader.judge.data import Data
+from grader.judge.judging import LAYERS, VERDICT
+from grader.judge.order import Order
+from grader.judge.recorder import Recorder
+
+
+class Recording:
+    """Hooks of the process that answers for the report."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.assignment = order.open_assignment()
+        data = Data(order.data, order.folder / "shared")
+        self.names = data.names
+        self.recorder = Recorder(order, self.assignment, data.summary())
+        self.not_collected: list[str] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remembers a file of checks that could not be collected."""
+        if report.failed:
+            self.not_collected.append(f"{report.nodeid}: {report.longreprtext}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Opens the report with the ledger, in the process that collected it."""
+        self._open()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Any) -> None:
+        """Opens the report with the ledger that the first worker has written."""
+        self._open()
+
+    def _open(self) -> None:
+        if self.recorder.ledger.entries or not self.order.ledger_file.exists():
+            return
+        ledger = Ledger.from_json(self.order.ledger_file.read_text())
+        if not self.not_collected and not self.order.visible_only:
+            problems = ledger.problems(self.assignment, self.names)
+            if problems:
+                raise pytest.UsageError("\n".join([f"{self.assignment.folder}: the checks are not usable:", *problems]))
+        self.recorder.open(ledger)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes the verdict that a report carries; a report without one, that failed, is our error."""
+        fields = getattr(report, VERDICT, None)
+        if fields is not None:
+            self.recorder.layers.update(_flat(getattr(report, LAYERS, {})))
+            self.recorder.add(_adapter().validate_python(fields), report.duration)
+        elif report.failed:
+            entry = self.recorder.entry(f"{report.fspath.rpartition('/')[2]}::{report.nodeid.rpartition('::')[2].partition('@')[0]}")
+            if entry is not None:
+                self.recorder.fail(entry, f"the check ended without a verdict:\n{report.longreprtext}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Gives every question whose checks were not collected a verdict of its own, and writes the report."""
+        self._open()
+        if self.not_collected:
+            collected = {entry.number.rpartition(".")[0] for entry in self.recorder.ledger.entries}
+            for question in self.assignment.content.questions:
+                if question.number not in collected and (not question.needs or question.needs in self.names):
+                    self.recorder.fail(missing_entry(question), "\n".join(self.not_collected))
+        self.recorder.write()
+
+
+def _flat(layers: dict[str, dict[str, str]]) -> dict[str, str]:
+    on, off = layers.get("on", {}), layers.get("off", {})
+    return {**{name: f"on: {text}" for name, text in on.items()}, **{name: f"off: {text}" for name, text in off.items()}}
+
+
+@cache
+def _adapter() -> TypeAdapter[Verdict]:
+    return TypeAdapter(Verdict)
+
+

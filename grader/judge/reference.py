@@ -1,0 +1,54 @@
+"""Imports the reference: ordinary Python objects of the judge, never seen by a player."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+from grader.contract.assignment import Assignment, AssignmentError
+
+
+@lru_cache(maxsize=8)
+def _load(root: Path, provided: Path, modules: tuple[str, ...]) -> dict[str, ModuleType]:
+    with _importing([str(root), str(provided)], modules):
+        return {name: importlib.import_module(name) for name in modules}
+
+
+@contextmanager
+def _importing(paths: list[str], names: tuple[str, ...]) -> Iterator[None]:
+    """Puts ``paths`` first on the import path, and leaves no module of these names behind."""
+    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    sys.path[:0] = paths
+    try:
+        yield
+    finally:
+        del sys.path[: len(paths)]
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(kept)
+
+
+def load(assignment: Assignment) -> SimpleNamespace:
+    """The reference's modules as attributes. Raises :class:`AssignmentError` when one does not import."""
+    names = tuple(assignment.content.modules)
+    try:
+        return SimpleNamespace(**_load(assignment.reference, assignment.provided, names))
+    except ImportError as error:
+        raise AssignmentError(f"{assignment.reference}: the reference does not import: {error}") from error
+
+
+def public_names(assignment: Assignment) -> dict[str, tuple[str, ...]]:
+    """Module -> the names that the reference's module defines itself and does not begin with an underscore."""
+    return {
+        name: tuple(key for key, value in vars(module).items() if _is_own(key, value, module))
+        for name, module in vars(load(assignment)).items()
+    }
+
+
+def _is_own(key: str, value: object, module: ModuleType) -> bool:
+    return not key.startswith("_") and getattr(value, "__module__", None) == module.__name__

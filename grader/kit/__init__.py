@@ -1,0 +1,1 @@
+"""Fourth floor: what a student receives, derived from the reference."""

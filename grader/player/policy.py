@@ -1,0 +1,92 @@
+"""What a player may use, and which layers of confinement hold it to that: plain data, and nothing that acts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+FIRST_UID = 60000
+"""Submissions graded at the same time get ``FIRST_UID + slot``, each its own: one user's processes share limits."""
+
+
+class ConfinementError(Exception):
+    """A player cannot be confined as its policy says; it must not run."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a player may use.
+
+    Attributes:
+        uid: user and group to become where the zygote is root.
+        readable: files and folders that can be read, such as the submission's and the data sets'.
+        writable: scratch folders or existing files that can be written; root gives them to ``uid``.
+        hidden: folders that stay closed even where they lie inside Python's or the system's folders.
+        memory: bytes beyond those that the loader occupies when it enters.
+        file_size: bytes of the largest file that can be written.
+        open_files: number of descriptors.
+        processes: number of processes and threads of ``uid``; for an ordinary user, beyond those it runs already.
+        cpu_seconds: CPU time of the process that enters or seals, or None for no limit.
+        threads: whether new threads can be started.
+        gpu: whether CUDA is used: opens its devices, limits private memory in place of address space.
+        without: names of layers to leave out, for tests of lesser machines.
+    """
+
+    uid: int = FIRST_UID
+    readable: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    memory: int = 2 << 30
+    file_size: int = 64 << 20
+    open_files: int = 64
+    processes: int = 64
+    cpu_seconds: int | None = None
+    threads: bool = False
+    gpu: bool = False
+    without: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, from which :meth:`from_json` makes an equal policy."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=sorted))
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Policy:
+        """The policy that ``plain`` describes. Raises :class:`ConfinementError` for a name that no policy has."""
+        unknown = set(plain) - {entry.name for entry in fields(cls)}
+        if unknown:
+            raise ConfinementError(
+                f"A policy has no {', '.join(sorted(unknown))}: compare it with the fields of Policy."
+            )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+        }
+        return cls(**(values | {"without": frozenset(plain.get("without", ()))}))
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Which layers of confinement are on, with a word on each, and which are off, with the reason.
+
+    Names: session, scheduling, limits, privileges, landlock, uid, capabilities, imports, inspection, parent, seccomp;
+    and seal, once a player is sealed.
+    """
+
+    on: Mapping[str, str] = field(default_factory=dict)
+    off: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether hidden tests are safe: files are out of reach (by user or Landlock) and seccomp is on."""
+        return "seccomp" in self.on and bool({"uid", "landlock"} & set(self.on))
+
+    def to_json(self) -> dict[str, dict[str, str]]:
+        """``{"on": {name: text}, "off": {name: reason}}``."""
+        return {"on": dict(self.on), "off": dict(self.off)}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Mapping[str, str]]) -> Layers:
+        """The inverse of :meth:`to_json`."""
+        return cls(dict(plain["on"]), dict(plain["off"]))
