@@ -98,7 +98,7 @@ def untied_vote(draw, num_train, num_test, classes, k):
     return dists[:, clear][:, :num_test].contiguous(), y_train
 
 
-def expect_labels(expect, reference, got, dists, y_train, k):
+def expect_labels(expect, reference, got, dists, y_train, *, k):
     expect(got, "y_pred").matches(reference.knn.predict_labels(dists, y_train, k=k), dtype=False)
 
 
@@ -363,7 +363,7 @@ def test_predict_labels_majority(student, reference, draw, expect):
     """predict_labels lets the k nearest training rows vote, and takes the label with most votes."""
     for k in (3, 6):
         dists, y_train = untied_vote(draw, num_train=14, num_test=20, classes=4, k=k)
-        expect_labels(expect, reference, student.knn.predict_labels(dists, y_train, k=k), dists, y_train, k)
+        expect_labels(expect, reference, student.knn.predict_labels(dists, y_train, k=k), dists, y_train, k=k)
 
 
 @number("4.3")
@@ -389,7 +389,7 @@ def test_predict_labels_larger(student, reference, draw, expect):
     """predict_labels is right for more rows, more classes and larger k, too."""
     for k in (11, 40):
         dists, y_train = untied_vote(draw, num_train=70, num_test=50, classes=10, k=k)
-        expect_labels(expect, reference, student.knn.predict_labels(dists, y_train, k=k), dists, y_train, k)
+        expect_labels(expect, reference, student.knn.predict_labels(dists, y_train, k=k), dists, y_train, k=k)
 
 
 @number("4.5")
@@ -441,7 +441,7 @@ def test_classifier_votes(student, reference, draw, expect):
         dists = squared_distances(x_train, x_test)
         clear = untied(dists, y_train, k)
         got = student.knn.KnnClassifier(x_train, y_train).predict(x_test[clear], k=k)
-        expect_labels(expect, reference, got, dists[:, clear], y_train, k)
+        expect_labels(expect, reference, got, dists[:, clear], y_train, k=k)
 
 
 @number("5.3")
@@ -628,13 +628,15 @@ def first_images(data, num_train=5000, num_test=500):
     return x_train, cifar.y_train[:num_train], x_test, cifar.y_test[:num_test]
 
 
-def expect_accuracy_on_images(expect, classifier, x_test, y_test, k, percent):
+def expect_accuracy_on_images(expect, classifier, x_test, y_test, *, k, percent):
     """Right predictions reach the known accuracy; rounding may move one image."""
     y_pred = classifier.predict(x_test, k=k)
     expect(y_pred, "y_pred").has_shape(len(y_test))
     accuracy = 100.0 * float((torch.as_tensor(y_pred) == y_test).double().mean())
     one_image = 100.0 / len(y_test)
-    expect(accuracy, f"accuracy for k = {k} in percent").is_between(percent - 1.01 * one_image, percent + 1.01 * one_image)
+    expect(accuracy, f"accuracy for k = {k} in percent").is_between(
+        percent - 1.01 * one_image, percent + 1.01 * one_image
+    )
 
 
 @number("9.1")
@@ -646,7 +648,7 @@ def test_images_nearest(student, data, expect):
     x_train, y_train, x_test, y_test = first_images(data)
     classifier = student.knn.KnnClassifier(data.share("x_train", x_train), y_train)
     for k, percent in ((1, 27.4), (5, 27.8)):
-        expect_accuracy_on_images(expect, classifier, data.share("x_test", x_test), y_test, k, percent)
+        expect_accuracy_on_images(expect, classifier, data.share("x_test", x_test), y_test, k=k, percent=percent)
 
 
 @number("9.2")
@@ -654,11 +656,11 @@ def test_images_nearest(student, data, expect):
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=60)
 def test_images_best_k(student, reference, data, expect):
-    """On 5,000 real images, knn_get_best_k chooses k = 10 by cross-validation, which recognises 28.20 % of 500 others."""
+    """On 5,000 real images, knn_get_best_k chooses k = 10, which recognises 28.20 % of 500 others."""
     x_train, y_train, x_test, y_test = first_images(data)
     # Contiguous folds; for k = 1 they give 26.3, 25.7, 26.4, 27.8 and 26.6 %.
     accuracies = reference.knn.knn_cross_validate(x_train, y_train)
     best = student.knn.knn_get_best_k(accuracies)
     expect(best, "best k").equals(10)
     classifier = student.knn.KnnClassifier(data.share("x_train", x_train), y_train)
-    expect_accuracy_on_images(expect, classifier, data.share("x_test", x_test), y_test, best, 28.2)
+    expect_accuracy_on_images(expect, classifier, data.share("x_test", x_test), y_test, k=best, percent=28.2)

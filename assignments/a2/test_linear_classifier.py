@@ -1,11 +1,10 @@
 """Checks of A2, first part: linear classifiers, the SVM and softmax losses and their training.
 
-Right answers differ in many ways that no check asks about: a loss may be a float or a tensor of shape (), W may be updated
-in place or not, accuracies of test_one_param_set may be fractions or percentages, batches may be drawn in any order.
+Right answers differ in many ways that no check asks about: a loss may be a float or a tensor of shape (), W may be
+updated in place or not, accuracies of test_one_param_set may be fractions or percentages, batches come in any order.
 """
 
 import numpy as np
-import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
 
@@ -17,7 +16,7 @@ LARGER_DRAW = "A second draw with larger sizes came out wrong. Compare your func
 # ---- helpers: losses -----------------------------------------------------------------------------------------------
 
 
-def problem(draw, n=7, d=6, c=4, dtype=torch.float64):
+def problem(draw, *, n=7, d=6, c=4, dtype=torch.float64):
     """A linear problem in which no hinge margin is so close to 0 that rounding decides on which side it is."""
     while True:
         W, X, y = draw.linear_problem(n=n, d=d, c=c, dtype=dtype)
@@ -143,7 +142,7 @@ class ConstantSlope:
         return [10.0 - 0.0625 * i for i in range(count)]
 
 
-def train_on_slope(student, expect, slope, W, X, y, **settings):
+def train_on_slope(student, expect, slope, *, W, X, y, **settings):
     """Train on a constant slope, and make sure that W went down it. Returns the loss history."""
     got = student.linear_classifier.train_linear_classifier(slope.loss, W, X, y, **settings)
     if type(got) not in (tuple, list) or len(got) != 2:
@@ -187,7 +186,7 @@ def separable(draw, n=60, d=5, c=3, dtype=torch.float64):
     return X, y
 
 
-def expect_trained(expect, history, num_iters, W, X, y):
+def expect_trained(expect, history, num_iters, *, W, X, y):
     """The losses ended well below where they began, and the weights tell the classes apart."""
     expect_history(expect, history, num_iters)
     early, late = sum(map(float, history[:3])) / 3, sum(map(float, history[-3:])) / 3
@@ -207,9 +206,8 @@ class Dummy:
         self.W = None
         self.trainings = []
 
-    def train(
-        self, X_train, y_train, learning_rate=1e-3, reg=1e-5, num_iters=100, batch_size=200, verbose=False
-    ):  # the signature that students know
+    # The signature is the one that students know.
+    def train(self, X_train, y_train, learning_rate=1e-3, reg=1e-5, num_iters=100, batch_size=200, verbose=False):  # noqa: PLR0917
         self.trainings.append((X_train, y_train, learning_rate, reg, num_iters))
         self.W = torch.ones(X_train.shape[1], 3, dtype=torch.float64)
         return [1.0] * num_iters
@@ -659,8 +657,8 @@ def test_sample_batch_dtype(student, draw, expect):
         got = student.linear_classifier.sample_batch(X, y, 20, 8)
         drawn = expect_batch(expect, got, X, size=8)
         expect(got, ("X_batch", "y_batch")).matches((X[drawn], drawn))
-        if str(got[1].dtype) != "torch.int64":
-            raise CheckFailed(f"y holds int64 labels, but y_batch has the dtype {got[1].dtype}.")
+        if not torch.is_tensor(got[1]) or got[1].dtype != torch.int64:
+            raise CheckFailed("y holds int64 labels, but y_batch has another dtype.")
 
 
 # ---- 6. train_linear_classifier ------------------------------------------------------------------------------------
@@ -672,7 +670,9 @@ def test_sample_batch_dtype(student, draw, expect):
 def test_train_steps(student, draw, expect):
     """train_linear_classifier takes one step of size learning_rate against the gradient in every iteration."""
     slope, X, y = ConstantSlope(draw.normal(4, 3)), draw.normal(20, 4), draw.labels(20, 3)
-    train_on_slope(student, expect, slope, draw.normal(4, 3), X, y, learning_rate=0.125, num_iters=7, batch_size=5)
+    train_on_slope(
+        student, expect, slope, W=draw.normal(4, 3), X=X, y=y, learning_rate=0.125, num_iters=7, batch_size=5
+    )
 
 
 @number("6.2")
@@ -681,7 +681,7 @@ def test_train_steps(student, draw, expect):
 def test_train_history(student, draw, expect):
     """train_linear_classifier returns the loss of every iteration, as floats in a list."""
     slope, X, y = ConstantSlope(draw.normal(4, 3)), draw.normal(20, 4), draw.labels(20, 3)
-    history = train_on_slope(student, expect, slope, draw.normal(4, 3), X, y, num_iters=9, batch_size=5)
+    history = train_on_slope(student, expect, slope, W=draw.normal(4, 3), X=X, y=y, num_iters=9, batch_size=5)
     expect_history(expect, history, 9)
     expect(history, "loss_history").matches(ConstantSlope.losses(9), dtype=False)
 
@@ -694,7 +694,7 @@ def test_train_batches(student, draw, expect):
     X, y = draw.normal(250, 3), torch.arange(250)
     for settings in ({"num_iters": 4, "batch_size": 6, "reg": 0.25}, {}):
         slope = ConstantSlope(draw.normal(3, 2))
-        train_on_slope(student, expect, slope, draw.normal(3, 2), X, y, **settings)
+        train_on_slope(student, expect, slope, W=draw.normal(3, 2), X=X, y=y, **settings)
         batches = [
             expect_batch(expect, (rows, labels), X, settings.get("batch_size", 200))
             for _, rows, labels, _ in slope.calls
@@ -711,7 +711,7 @@ def test_train_batches(student, draw, expect):
 def test_train_from_none(student, draw, expect):
     """train_linear_classifier begins with small random weights, a column per class, where W is None."""
     slope, X, y = ConstantSlope(draw.normal(40, 6)), draw.normal(30, 40), draw.labels(30, 6)
-    train_on_slope(student, expect, slope, None, X, y, num_iters=2, batch_size=10)
+    train_on_slope(student, expect, slope, W=None, X=X, y=y, num_iters=2, batch_size=10)
     spread = float(torch.as_tensor(slope.calls[0][0]).double().std())
     expect(spread, "standard deviation of the initial W").is_between(0.7e-6, 1.3e-6)
 
@@ -727,7 +727,7 @@ def test_train_learns(student, reference, draw, expect):
     got = student.linear_classifier.train_linear_classifier(loss, None, X, y, **settings)
     if type(got) not in (tuple, list) or len(got) != 2:
         raise CheckFailed("The function should return two things, W and loss_history.")
-    expect_trained(expect, got[1], 30, got[0], X, y)
+    expect_trained(expect, got[1], 30, W=got[0], X=X, y=y)
 
 
 @number("6.6")
@@ -740,7 +740,7 @@ def test_classifier_objects(student, draw, expect):
         model, path = getattr(student.linear_classifier, name)(), student.scratch_path(f"{name}.pt")
         history = model.train(X, y, learning_rate=0.05, reg=1e-4, num_iters=40, batch_size=20)
         W = model.W
-        expect_trained(expect, history, 40, W, X, y)
+        expect_trained(expect, history, 40, W=W, X=X, y=y)
         model.save(path)
         expect(student.checkpoint(path), "checkpoint").matches({"W": W})
         other = getattr(student.linear_classifier, name)()
@@ -791,7 +791,7 @@ def test_predict_int64(student, draw, expect):
 @weight(1)
 @visibility("visible")
 def test_svm_grid(student, expect):
-    """svm_get_search_params returns learning rates above 0 and regularization strengths of at least 0, in two lists."""
+    """svm_get_search_params returns positive learning rates, and regularization strengths, in two lists."""
     check_grid(student.linear_classifier.svm_get_search_params, expect)
 
 
@@ -807,7 +807,7 @@ def test_svm_grid_size(student):
 @weight(1)
 @visibility("visible")
 def test_softmax_grid(student, expect):
-    """softmax_get_search_params returns learning rates above 0 and regularization strengths of at least 0, in two lists."""
+    """softmax_get_search_params returns positive learning rates, and regularization strengths, in two lists."""
     check_grid(student.linear_classifier.softmax_get_search_params, expect)
 
 

@@ -99,7 +99,7 @@ def load(path: Path) -> Cifar10:
             batches[name] = _batch(values, where, hashlib.md5(content, usedforsecurity=False).hexdigest())
     _check_complete(batches, len(classes), place)
     md5 = {name: batches[name].md5 for name in _MD5}
-    x_train, y_train = _joined(batches, _TRAIN[::-1])
+    x_train, y_train = _joined(batches, _TRAIN)
     x_test, y_test = _joined(batches, (_TEST,))
     return Cifar10(
         x_train, y_train, x_test, y_test, classes,

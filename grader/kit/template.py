@@ -120,17 +120,12 @@ def _stub(region: Region, scopes: list[Scope], reference: Reference) -> list[str
 
 def _raise(message: str, column: int) -> list[str]:
     """``raise NotImplementedError(message)``, broken into lines where it is long."""
-    whole = f"raise NotImplementedError({_quoted(message)})"
-    if column + len(whole) <= LINE_LENGTH:
-        return [whole]
-    parts = [message]
-    room = LINE_LENGTH - column - 4
-    if len(_quoted(message)) > room:
-        words = textwrap.wrap(message, room - 3, break_long_words=False, break_on_hyphens=False)
-        parts = [f"{line} " for line in words[:-1]] + words[-1:]
-    return ["raise NotImplementedError(", *(f"    {_quoted(part)}" for part in parts), ")"]
-
-
-def _quoted(text: str) -> str:
-    """The text as a Python literal in double quotes, which a JSON string is."""
-    return json.dumps(text, ensure_ascii=False)
+    text = json.dumps(message, ensure_ascii=False)[1:-1]  # a JSON string in quotes is a Python literal as well
+    if column + len(f'raise NotImplementedError("{text}")') <= LINE_LENGTH:
+        return [f'raise NotImplementedError("{text}")']
+    parts = [text]
+    room = LINE_LENGTH - column - len('    ""')
+    if len(text) > room:
+        wrapped = textwrap.wrap(text, room - 1, break_long_words=False, break_on_hyphens=False)
+        parts = [f"{line} " for line in wrapped[:-1]] + wrapped[-1:]
+    return ["raise NotImplementedError(", *(f'    "{part}"' for part in parts), ")"]

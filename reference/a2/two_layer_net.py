@@ -183,7 +183,7 @@ def nn_get_search_params():
     # [task] Choose the hyper-parameters to try: fewer than 256 combinations in all.
     learning_rates = [0.1, 0.2]
     hidden_sizes = [256]
-    regularization_strengths = [5e-4]
+    regularization_strengths = [1e-3]
     learning_rate_decays = [0.9]
     return learning_rates, hidden_sizes, regularization_strengths, learning_rate_decays
     # [end]

@@ -1,0 +1,296 @@
+"""The command ``grader``.
+
+Exit codes: 0 done; 1 ``check``: a check failed; 2 the command or its input cannot be used; 3 the grader itself failed
+in some check; 130 interrupted. What needs torch is imported once a command needs it, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader import __version__
+
+if TYPE_CHECKING:
+    from grader.contract.assignment import Assignment
+    from grader.contract.course import Course
+    from grader.grading.grade import Job
+    from grader.grading.run import Finished
+    from grader.judge.prepare import Options
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    GRADER_ERROR = 3
+    INTERRUPTED = 130
+
+
+class UsageError(ValueError):
+    """The command's arguments cannot be used; says what was expected and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], Exit] = options.run
+    try:
+        return int(run(options))
+    except KeyboardInterrupt:
+        print("grader: interrupted; what was graded so far is in the output folder", file=sys.stderr)
+        return int(Exit.INTERRUPTED)
+    except (ValueError, OSError) as error:
+        if not _is_of_the_user(error):
+            raise
+        print(f"grader: {error}", file=sys.stderr)
+        return int(Exit.USAGE)
+
+
+def _is_of_the_user(error: Exception) -> bool:
+    from grader.contract.assignment import AssignmentError
+    from grader.kit.new import NewError
+
+    return isinstance(error, UsageError | AssignmentError | NewError | OSError)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="grader",
+        description="Grades deep learning written from scratch; the code that is graded never shares a process with the judge.",
+        epilog="exit codes: 0 done, 1 a check failed (check), 2 unusable arguments or input, 3 the grader itself failed, 130 interrupted",
+    )
+    parser.add_argument("--version", action="version", version=f"grader {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="grade a small class of made-up submissions and leave its reports")
+    demo.add_argument("-o", "--out", type=Path, default=Path("demo-out"), help="folder for the reports (default: demo-out)")
+    demo.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="submissions graded at a time")
+    demo.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
+    demo.set_defaults(run=_demo)
+
+    grade = commands.add_parser("grade", help="grade submissions, or folders full of them")
+    grade.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a submission, or a folder of submissions")
+    grade.add_argument("-a", "--assignment", required=True, help="name of the assignment, such as a2")
+    grade.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the reports (default: out)")
+    grade.add_argument("-j", "--jobs", type=int, default=1, help="submissions graded at a time (default: 1)")
+    _add_choices(grade)
+    grade.set_defaults(run=_grade)
+
+    check = commands.add_parser("check", help="check your own work: the visible checks only")
+    check.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help="your folder (default: this one)")
+    check.add_argument("-a", "--assignment", help="name of the assignment (default: found by the names of the files)")
+    _add_choices(check)
+    check.set_defaults(run=_check)
+
+    new = commands.add_parser("new", help="lay out the files of an assignment to start from")
+    new.add_argument("assignment", help="name of the assignment, such as a2")
+    new.add_argument("folder", nargs="?", type=Path, help="where to (default: a folder of the assignment's name)")
+    new.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
+    new.set_defaults(run=_new)
+    return parser
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where submissions run")
+    parser.add_argument("--seed", default="", help="seed of all random inputs (default: a fresh one, kept in the report)")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="CIFAR-10: the folder or archive with the official files")
+    parser.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
+
+
+# ---------------------------------------------------------------------------------------------- commands
+
+
+def _grade(options: argparse.Namespace) -> Exit:
+    from grader.pages.terminal import class_table, console
+
+    course = _course(options.course)
+    assignment = course.assignment(options.assignment)
+    with _grading() as address:
+        jobs = _jobs(options.paths, assignment, options.out)
+        finished = _run(jobs, assignment, course, _choices(options), options.jobs, address)
+    console().print(class_table([(each.job.name, each.report) for each in finished], assignment.content.title))
+    print(f"reports: {options.out}/NAME/report.json and results.json")
+    return _tell_of_grader_errors(finished)
+
+
+def _check(options: argparse.Namespace) -> Exit:
+    from dataclasses import replace
+
+    from grader.contract.verdict import Status
+    from grader.grading.grade import Job
+    from grader.pages.terminal import console, student_view
+
+    _require_paths([options.path])
+    course = _course(options.course)
+    assignment = course.assignment(options.assignment or _recognise(options.path, course))
+    with tempfile.TemporaryDirectory(prefix="check-") as out, _grading() as address:
+        job = Job(options.path.resolve().name, options.path, Path(out))
+        (finished,) = _run([job], assignment, course, replace(_choices(options), visible_only=True), 1, address)
+    if finished.report is None:
+        return _tell_of_grader_errors([finished])
+    console().print(student_view(finished.report))
+    if finished.grader_failed:
+        return _tell_of_grader_errors([finished])
+    passed = all(verdict.status is Status.PASSED for verdict in finished.report.verdicts)
+    return Exit.OK if passed else Exit.FAILED
+
+
+def _new(options: argparse.Namespace) -> Exit:
+    from grader.kit.new import lay_out
+
+    assignment = _course(options.course).assignment(options.assignment)
+    folder = options.folder or Path(assignment.name)
+    for path in lay_out(assignment, folder):
+        print(path)
+    print(f"Write the functions, then run: grader check {folder}")
+    return Exit.OK
+
+
+def _demo(options: argparse.Namespace) -> Exit:
+    from grader.grading.grade import Job
+    from grader.judge.prepare import Options
+    from grader.judge.variants import read_variants, write_variant
+    from grader.pages.terminal import class_table, console
+
+    course = _course(options.course)
+    finished: list[Finished] = []
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder, _grading() as address:
+        for name in course.names:
+            assignment = course.assignment(name)
+            if not (assignment.folder / "demo.toml").exists():
+                continue
+            variants = read_variants(assignment.folder / "demo.toml")
+            jobs = []
+            for variant in variants:
+                upload = Path(folder) / name / variant.name
+                write_variant(variant, assignment, upload)
+                jobs.append(Job(variant.name, upload, options.out / name / variant.name))
+            graded = _run(jobs, assignment, course, Options(seed="demo"), options.jobs, address)
+            console().print(class_table([(each.job.name, each.report) for each in graded], f"{name}: {assignment.content.title}"))
+            finished += graded
+    print(f"reports: {options.out}/ASSIGNMENT/NAME/report.json and results.json")
+    return _tell_of_grader_errors(finished)
+
+
+# ---------------------------------------------------------------------------------------------- steps
+
+
+@contextmanager
+def _grading() -> Iterator[Callable[[], Path]]:
+    """The zygote, started while this process still imports; yields what waits for its address."""
+    # Judges are forked from this process: one thread, or the children may hang.
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    from grader.judge.zygote import Zygote
+
+    with Zygote() as zygote:
+        import torch
+
+        torch.set_num_threads(1)
+        yield zygote.wait
+
+
+def _run(
+    jobs: list[Job], assignment: Assignment, course: Course, choices: Options, at_once: int, address: Callable[[], Path]
+) -> list[Finished]:
+    from grader.contract.report import write_atomically
+    from grader.gradescope.results import dumps, results
+    from grader.grading.grade import Setting
+    from grader.grading.run import Run
+    from grader.judge import reference
+
+    reference.load(assignment)
+    setting = Setting(course.root, assignment, choices, address())
+    finished = []
+    for each in _with_progress(Run(jobs, setting, at_once), len(jobs), assignment.name):
+        if each.report is not None:
+            write_atomically(each.job.out / "results.json", dumps(results(each.report)))
+        finished.append(each)
+    return sorted(finished, key=lambda each: [job.name for job in jobs].index(each.job.name))
+
+
+def _with_progress(run: Iterator[Finished | None] | object, total: int, label: str) -> Iterator[Finished]:
+    """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"grading {label}", total=total)
+        for each in run:  # type: ignore[attr-defined]
+            if each is not None:
+                progress.advance(task)
+                yield each
+            progress.refresh()
+
+
+def _course(root: Path | None) -> Course:
+    from grader.contract.course import open_course
+
+    return open_course(root)
+
+
+def _choices(options: argparse.Namespace) -> Options:
+    from grader.datasets.cifar10 import DataError, load
+    from grader.judge.prepare import Options, choose_device
+
+    try:
+        if options.data:
+            load(options.data)
+        device = choose_device(options.device)
+    except (DataError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    return Options(options.seed, device, str(options.data.resolve()) if options.data else "")
+
+
+def _require_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist; give a folder, an archive, a notebook or a Python file.")
+
+
+def _jobs(paths: Sequence[Path], assignment: Assignment, out: Path) -> list[Job]:
+    from grader.grading.grade import Job
+    from grader.judge.prepare import wanted
+    from grader.judge.submission import discover
+
+    _require_paths(paths)
+    looked_for = wanted(assignment)
+    found = [pair for path in paths for pair in discover(path, looked_for)]
+    if not found:
+        raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
+    names: dict[str, int] = {}
+    jobs = []
+    for name, upload in found:
+        names[name] = names.get(name, 0) + 1
+        unique = name if names[name] == 1 else f"{name}-{names[name]}"
+        jobs.append(Job(unique, upload, out / unique))
+    return jobs
+
+
+def _recognise(path: Path, course: Course) -> str:
+    """The assignment whose files lie in ``path``."""
+    present = {file.name.lower() for file in (path.rglob("*") if path.is_dir() else [path])}
+    fits = [name for name in course.names if present & {spec.file.lower() for spec in course.assignment(name).content.modules.values()}]
+    if len(fits) != 1:
+        raise UsageError(f"{path.resolve()} holds files of {len(fits)} assignments; say which one with -a, out of: {', '.join(course.names)}.")
+    return fits[0]
+
+
+def _tell_of_grader_errors(finished: Sequence[Finished]) -> Exit:
+    failed = [each for each in finished if each.grader_failed]
+    for each in failed:
+        where = each.job.report if each.report else "no report"
+        print(f"grader: {each.job.name}: the grader itself failed ({where}); no points were taken for it silently", file=sys.stderr)
+        if each.report is None:
+            print(each.log[-2000:], file=sys.stderr)
+    return Exit.GRADER_ERROR if failed else Exit.OK

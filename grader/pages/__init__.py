@@ -1,0 +1,1 @@
+"""Fourth floor: faces of the report; every number they show comes from it."""
