@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="grade a small class of made-up submissions and leave its reports")
-    demo.add_argument("-o", "--out", type=Path, default=Path("demo-out"), help="folder for the reports (default: demo-out)")
+    demo.add_argument(
+        "-o", "--out", type=Path, default=Path("demo-out"), help="folder for the reports (default: demo-out)"
+    )
     demo.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="submissions graded at a time")
     demo.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
     demo.set_defaults(run=_demo)
@@ -87,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.set_defaults(run=_grade)
 
     check = commands.add_parser("check", help="check your own work: the visible checks only")
-    check.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help="your folder (default: this one)")
+    check.add_argument(
+        "path", nargs="?", type=Path, default=Path(), metavar="PATH", help="your folder (default: this one)"
+    )
     check.add_argument("-a", "--assignment", help="name of the assignment (default: found by the names of the files)")
     _add_choices(check)
     check.set_defaults(run=_check)
@@ -102,8 +106,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where submissions run")
-    parser.add_argument("--seed", default="", help="seed of all random inputs (default: a fresh one, kept in the report)")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="CIFAR-10: the folder or archive with the official files")
+    parser.add_argument(
+        "--seed", default="", help="seed of all random inputs (default: a fresh one, kept in the report)"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="CIFAR-10: the folder or archive with the official files"
+    )
     parser.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
 
 
@@ -176,7 +184,9 @@ def _demo(options: argparse.Namespace) -> Exit:
                 write_variant(variant, assignment, upload)
                 jobs.append(Job(variant.name, upload, options.out / name / variant.name))
             graded = _run(jobs, assignment, course, Options(seed="demo"), options.jobs, address)
-            console().print(class_table([(each.job.name, each.report) for each in graded], f"{name}: {assignment.content.title}"))
+            console().print(
+                class_table([(each.job.name, each.report) for each in graded], f"{name}: {assignment.content.title}")
+            )
             finished += graded
     print(f"reports: {options.out}/ASSIGNMENT/NAME/report.json and results.json")
     return _tell_of_grader_errors(finished)
@@ -218,7 +228,7 @@ def _run(
     return sorted(finished, key=lambda each: [job.name for job in jobs].index(each.job.name))
 
 
-def _with_progress(run: Iterator[Finished | None] | object, total: int, label: str) -> Iterator[Finished]:
+def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:
     """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -226,7 +236,7 @@ def _with_progress(run: Iterator[Finished | None] | object, total: int, label: s
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task(f"grading {label}", total=total)
-        for each in run:  # type: ignore[attr-defined]
+        for each in run:
             if each is not None:
                 progress.advance(task)
                 yield each
@@ -280,9 +290,15 @@ def _jobs(paths: Sequence[Path], assignment: Assignment, out: Path) -> list[Job]
 def _recognise(path: Path, course: Course) -> str:
     """The assignment whose files lie in ``path``."""
     present = {file.name.lower() for file in (path.rglob("*") if path.is_dir() else [path])}
-    fits = [name for name in course.names if present & {spec.file.lower() for spec in course.assignment(name).content.modules.values()}]
+    fits = [
+        name
+        for name in course.names
+        if present & {spec.file.lower() for spec in course.assignment(name).content.modules.values()}
+    ]
     if len(fits) != 1:
-        raise UsageError(f"{path.resolve()} holds files of {len(fits)} assignments; say which one with -a, out of: {', '.join(course.names)}.")
+        raise UsageError(
+            f"{path.resolve()} holds files of {len(fits)} assignments; say which one with -a, out of: {', '.join(course.names)}."
+        )
     return fits[0]
 
 
@@ -290,7 +306,10 @@ def _tell_of_grader_errors(finished: Sequence[Finished]) -> Exit:
     failed = [each for each in finished if each.grader_failed]
     for each in failed:
         where = each.job.report if each.report else "no report"
-        print(f"grader: {each.job.name}: the grader itself failed ({where}); no points were taken for it silently", file=sys.stderr)
+        print(
+            f"grader: {each.job.name}: the grader itself failed ({where}); no points were taken for it silently",
+            file=sys.stderr,
+        )
         if each.report is None:
             print(each.log[-2000:], file=sys.stderr)
     return Exit.GRADER_ERROR if failed else Exit.OK

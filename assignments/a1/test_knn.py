@@ -624,8 +624,8 @@ def test_best_k_unsorted_tie(student, draw, expect):
 def first_images(data, num_train=5000, num_test=500):
     """The first images of CIFAR-10 in canonical order, as raw pixels from 0 to 1."""
     cifar = data.cifar10()
-    x_train, x_test = cifar.x_train[:num_train].float() / 255, cifar.x_test[:num_test].float() / 255
-    return x_train, cifar.y_train[:num_train], x_test, cifar.y_test[:num_test]
+    x_train, x_test = (torch.as_tensor(x) / 255 for x in (cifar.x_train[:num_train], cifar.x_test[:num_test]))
+    return x_train, torch.as_tensor(cifar.y_train[:num_train]), x_test, torch.as_tensor(cifar.y_test[:num_test])
 
 
 def expect_accuracy_on_images(expect, classifier, x_test, y_test, *, k, percent):

@@ -168,19 +168,28 @@ def read(path: Path) -> Content:
         AssignmentError: naming file, key and remedy.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise AssignmentError(f"{path}: there is no such file; every assignment needs one.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AssignmentError(f"{path}: this is no TOML: {error}. Correct the line that it names.") from None
-    try:
-        content = _adapter().validate_python(raw)
+        content = _adapter().validate_python(read_toml(path))
     except ValidationError as error:
-        raise AssignmentError("\n".join(_sentences(path, error))) from None
+        raise AssignmentError("\n".join(sentences(path, error))) from None
     problems = [f"{path}: {problem}" for problem in _problems(content)]
     if problems:
         raise AssignmentError("\n".join(problems))
     return content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises :class:`AssignmentError` when there is none, or it is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AssignmentError(f"{path}: there is no such file; every assignment needs one.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise AssignmentError(f"{path}: this is no TOML: {error}. Correct the line that it names.") from None
+
+
+def sentences(path: Path, error: ValidationError) -> list[str]:
+    """What is wrong with a file, one sentence for each key: what it is and what to do."""
+    return list(_sentences(path, error))
 
 
 @cache
@@ -199,7 +208,9 @@ _REMEDIES = {
 def _sentences(path: Path, error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
-        remedy = _REMEDIES.get(problem["type"]) or f"{problem['msg'].lower()}, but it is {problem['input']!r}; correct it"
+        remedy = (
+            _REMEDIES.get(problem["type"]) or f"{problem['msg'].lower()}, but it is {problem['input']!r}; correct it"
+        )
         yield f"{path}: {key}: {remedy}."
 
 

@@ -34,7 +34,9 @@ class Course:
         folder = self.root / "assignments" / name
         content = read(folder / "assignment.toml")
         if content.name != name:
-            raise AssignmentError(f"{folder / 'assignment.toml'}: name: it is {content.name!r}; write the folder's name, {name!r}.")
+            raise AssignmentError(
+                f"{folder / 'assignment.toml'}: name: it is {content.name!r}; write the folder's name, {name!r}."
+            )
         return Assignment(content, folder, self.root / "reference" / name, self.root / "student_template" / name)
 
 
@@ -49,5 +51,7 @@ def open_course(root: Path | None) -> Course:
     if root is None:
         return default_course()
     if not (root / "assignments").is_dir():
-        raise AssignmentError(f"{root} holds no course: a folder with reference/, assignments/ and student_template/ was expected.")
+        raise AssignmentError(
+            f"{root} holds no course: a folder with reference/, assignments/ and student_template/ was expected."
+        )
     return Course(root.resolve())

@@ -192,7 +192,9 @@ def _check_header(block: bytes, caps: Caps) -> int:
 
 def _check_entry(name: str, fields: object, caps: Caps) -> None:
     entry = dict(fields) if isinstance(fields, list) and all(isinstance(pair, tuple) for pair in fields) else {}
-    shape, offsets, dtype = entry.get("shape"), entry.get("data_offsets"), entry.get("dtype")
+    shape: Any = entry.get("shape")
+    offsets: Any = entry.get("data_offsets")
+    dtype = entry.get("dtype")
     if dtype not in DTYPES:
         raise WireError(f"tensor {name} of the answer has the unknown dtype {str(dtype)[:20]!r}")
     if not _are_sizes(shape) or len(shape) > caps.dims:
@@ -342,7 +344,8 @@ class Decoder:
     def _tensor(self, index: int, tree: dict[str, Any]) -> torch.Tensor:
         tensor = self.tensors[_index(index)]
         device = tree.get("dev")
-        return tensor if device is None else self.extend("dev", {"tensor": tensor, "dev": device})  # type: ignore[no-any-return]
+        moved: torch.Tensor = tensor if device is None else self.extend("dev", {"tensor": tensor, "dev": device})
+        return moved
 
     def _dict(self, pairs: list[Any], _: object) -> dict[Any, Any]:
         return {_hashable(self._decode(key)): self._decode(value) for key, value in pairs}

@@ -65,7 +65,14 @@ def judge_in_this_process(job: Job, setting: Setting) -> int:
     with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o711)
         order = prepare(
-            job.upload, job.name, setting.assignment, setting.course, Path(folder), setting.address, job.report, setting.options
+            job.upload,
+            job.name,
+            setting.assignment,
+            setting.course,
+            Path(folder),
+            setting.address,
+            job.report,
+            setting.options,
         )
         return int(pytest.main(_arguments(setting.assignment), plugins=[_Order(order)]))
 
@@ -128,5 +135,3 @@ _NOT_RUN = Explanation("This check was not made.")
 
 def _lost(log: str) -> Explanation:
     return Explanation("The grader ended before it made this check. This is not your fault.", evidence=log[-4000:])
-
-

@@ -15,6 +15,7 @@ import torch
 
 from grader.contract.assignment import Assignment, Question, Rules
 from grader.contract.ledger import Entry
+from grader.contract.text import one_line
 from grader.contract.verdict import Explanation, Missing, RuleBroken, SubmissionProblem
 from grader.judge import reference
 from grader.judge.channel import Budget
@@ -44,28 +45,33 @@ class Bench:
         self.device = torch.device("cuda" if order.device == "cuda" else "cpu")
         self.data = Data(order.data, order.folder / "shared")
         self.slow_questions: set[str] = set()
-        self.layers: Mapping[str, Any] = {}
         self._broken_rules: dict[str, RuleBroken | None] = {}
 
     @cached_property
     def loader(self) -> Loader:
         """The submission, loaded; started when the first check asks for it."""
         order = self.order
-        loader = Loader(
+        return Loader(
             Stage(
                 address=order.address,
                 sources=order.sources,
                 roots=order.roots,
                 exports=reference.public_names(self.assignment),
                 policy=self._policy(),
-                device="cuda" if order.device == "cuda" else "cpu-for-cuda",
+                device=self._players_device(),
                 scratch=order.folder / "scratch",
                 shared=order.folder / "shared",
                 load_seconds=self.assignment.content.limits.load_seconds,
             )
         )
-        self.layers = loader.layers
-        return loader
+
+    def _players_device(self) -> str:
+        """Redirecting CUDA to the CPU slows every operation down, so it is done for files that name CUDA only."""
+        if self.order.device == "cuda":
+            return "cuda"
+        texts = [text for _, text in self.order.sources.values()]
+        texts += [Path(file).read_text(errors="replace") for file in self.order.files if file.endswith(".py")]
+        return "cpu-for-cuda" if any("cuda" in text for text in texts) else "cpu"
 
     def _policy(self) -> dict[str, Any]:
         order = self.order
@@ -114,6 +120,21 @@ class Bench:
                 return self.assignment.rules_of(question)
         return self.assignment.content.rules
 
+    def loading(self) -> dict[str, Any]:
+        """What became of the submission when it was loaded, as plain data; empty before that."""
+        if "loader" not in self.__dict__:
+            return {}
+        found = self.loader.layers
+        told = [(name, word, text) for word in ("on", "off") for name, text in found.get(word, {}).items()]
+        failed = [problem.explanation.message for problem in self.loader.failures.values()]
+        notes = [note for module in self.loader.notes.values() for note in module]
+        # The number of the user and the exact limits change from run to run: a report of one seed is always the same.
+        layers = {name: word if name in ("uid", "limits") else f"{word}: {text}" for name, word, text in told}
+        return {
+            "layers": layers,
+            "problems": [one_line(text, 1000) for text in [*failed, *notes]],
+        }
+
     def close(self) -> None:
         """Ends the loader, if one was started."""
         if "loader" in self.__dict__:
@@ -148,7 +169,9 @@ class Play:
         patched: whether the functions that the question relies on are replaced by the reference's.
     """
 
-    def __init__(self, bench: Bench, entry: Entry, question: Question, cpu_seconds: float, patched: bool = False) -> None:
+    def __init__(
+        self, bench: Bench, entry: Entry, question: Question, cpu_seconds: float, patched: bool = False
+    ) -> None:
         self.bench = bench
         self.entry = entry
         self.question = question
@@ -218,5 +241,3 @@ class Play:
         if self._player is not None:
             self._player.close()
             self._player = None
-
-

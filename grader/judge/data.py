@@ -36,7 +36,7 @@ class Data:
 
     def summary(self) -> str:
         """The data sets in words, for the report; empty when there are none."""
-        return self.cifar10().summary() if self.path else ""
+        return self.cifar10().summary if self.path else ""
 
     def share(self, name: str, tensor: torch.Tensor) -> SharedTensor:
         """``tensor`` as an argument that the player maps from a read-only file instead of receiving it."""

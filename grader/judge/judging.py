@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Generator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +23,7 @@ from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.gradients import Gradients
 from grader.judge.order import Order
-from grader.judge.outcome import grader_error, verdict_of
+from grader.judge.outcome import grader_error, verdict_from_json, verdict_of, verdict_to_json
 from grader.judge.rules import RuleChecks
 from grader.judge.student import Student
 
@@ -30,7 +31,7 @@ ENTRY = pytest.StashKey[Entry]()
 PLAY = pytest.StashKey[Play]()
 PATCHED = pytest.StashKey[bool]()
 VERDICT = "scratchgrade_verdict"
-LAYERS = "scratchgrade_layers"
+LOADING = "scratchgrade_loading"
 
 
 class Judging:
@@ -111,8 +112,9 @@ class Judging:
         entry = item.stash.get(ENTRY, None)
         if entry is not None and (call.when == "call" or call.excinfo is not None):
             verdict = self._verdict(item, entry, call)
-            setattr(report, VERDICT, asdict(verdict))
-            setattr(report, LAYERS, dict(self.bench.layers))
+            # Text crosses from worker to controller whole; enums and nested tuples do not.
+            setattr(report, VERDICT, verdict_to_json(verdict))
+            setattr(report, LOADING, json.dumps(self.bench.loading()))
             _settle(report, verdict)
         return report
 
@@ -127,7 +129,9 @@ class Judging:
             self.bench.slow_questions.add(play.question.number)
         if play is not None and play.patched and verdict.status is Status.PASSED:
             names = ", ".join(play.question.relies_on)
-            verdict = replace(verdict, notes=(*verdict.notes, f"This was graded with a right version of {names}: yours made it fail."))
+            verdict = replace(
+                verdict, notes=(*verdict.notes, f"This was graded with a right version of {names}: yours made it fail.")
+            )
         return _with_leaderboard(verdict, entry, given(item, "__leaderboard_value__"))
 
     @pytest.hookimpl(trylast=True)
@@ -215,9 +219,9 @@ class Judging:
 def _status(reports: list[pytest.TestReport]) -> Status | None:
     """How the check ended, from the last report that carries a verdict."""
     for report in reversed(reports):
-        verdict = getattr(report, VERDICT, None)
-        if verdict is not None:
-            return Status(verdict["status"])
+        text = getattr(report, VERDICT, None)
+        if text is not None:
+            return verdict_from_json(text).status
     return None
 
 
@@ -233,7 +237,12 @@ def _settle(report: pytest.TestReport, verdict: Verdict) -> None:
     report.outcome = "skipped" if verdict.status is Status.NOT_RUN else "passed" if passed else "failed"
     told = verdict.explanation
     if not passed and told is not None and verdict.status is not Status.GRADER_ERROR:
-        parts = [told.message, told.expected and f"expected: {told.expected}", told.got and f"got: {told.got}", told.difference]
-        report.longrepr = f"[{verdict.status.value}] {verdict.number} {verdict.title}\n" + "\n".join(filter(None, parts))
-
-
+        parts = [
+            told.message,
+            told.expected and f"expected: {told.expected}",
+            told.got and f"got: {told.got}",
+            told.difference,
+        ]
+        report.longrepr = f"[{verdict.status.value}] {verdict.number} {verdict.title}\n" + "\n".join(
+            filter(None, parts)
+        )

@@ -122,7 +122,7 @@ class Objects:
 
     @staticmethod
     def _do(ask: Any, target: Any, attribute: str | None, values: Any, encoder: Encoder) -> Any:
-        found = target if attribute is None else getattr(target, attribute, None)
+        found: Any = target if attribute is None else getattr(target, attribute, None)
         if ask == "get":
             return {"method": 1} if callable(found) else encoder.encode(found)
         if ask == "set" and attribute is not None:

@@ -75,5 +75,3 @@ class Order:
 @cache
 def _adapter() -> TypeAdapter[Order]:
     return TypeAdapter(Order)
-
-

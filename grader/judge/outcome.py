@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import replace
+from functools import cache
 
 import pytest
+from pydantic import TypeAdapter
 
 from grader.contract.ledger import Entry
 from grader.contract.text import one_line, printable
@@ -31,7 +33,9 @@ def verdict_of(entry: Entry, play: Play | None, error: BaseException | None, sco
         return _clean(entry.verdict(Status.NOT_RUN, reason), play)
     if isinstance(error, pytest.fail.Exception | AssertionError):
         # The check's own assertion: the values that it compared are the submission's.
-        return _clean(entry.verdict(Status.FAILED, Explanation(str(error) or "The answer is not what was expected.")), play)
+        return _clean(
+            entry.verdict(Status.FAILED, Explanation(str(error) or "The answer is not what was expected.")), play
+        )
     return _clean(grader_error(entry, error), play)
 
 
@@ -80,3 +84,19 @@ def _clean(verdict: Verdict, play: Play | None) -> Verdict:
         flags=tuple(one_line(flag, 1000) for flag in [*play.flags, f"seed of the draws: {play.draw.seed_text}"]),
         output=printable(play.output(), MAX_OUTPUT),
     )
+
+
+@cache
+def _adapter() -> TypeAdapter[Verdict]:
+    return TypeAdapter(Verdict)
+
+
+def verdict_to_json(verdict: Verdict) -> str:
+    """The verdict as text that travels between processes."""
+    text: str = _adapter().dump_json(verdict).decode()
+    return text
+
+
+def verdict_from_json(text: str) -> Verdict:
+    """The verdict that :func:`verdict_to_json` wrote."""
+    return _adapter().validate_json(text)

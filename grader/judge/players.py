@@ -69,7 +69,7 @@ class Loader:
         self.stage = stage
         self.failures: dict[str, SubmissionProblem] = {}
         self.notes: dict[str, list[str]] = {}
-        self.layers: dict[str, str] = {}
+        self.layers: dict[str, dict[str, str]] = {}
         self._coming: tuple[_Pipes, Path] | None = None
         self._ahead: Player | None = None
         self._numbers = itertools.count()
@@ -116,9 +116,9 @@ class Loader:
             )
             return False
         if "error" in answer:
-            problem = problem_of(answer["error"])
-            text = f"{module}.py could not be imported. {problem.explanation.message}"
-            self.failures[module] = type(problem)(Explanation(text, evidence=problem.explanation.evidence))
+            found = problem_of(answer["error"])
+            text = f"{module}.py could not be imported. {found.explanation.message}"
+            self.failures[module] = type(found)(Explanation(text, evidence=found.explanation.evidence))
         else:
             self.notes[module] = [str(note) for note in answer["value"]] if not failed else []
         return True
@@ -325,6 +325,8 @@ def problem_of(error: Any) -> SubmissionProblem:
         return PlayerOutOfMemory(Explanation(f"The program asked for more memory than it may use.{place}", got=message))
     if fields.get("kind") == "unsendable":
         return BadAnswer(Explanation(f"The answer is no plain data: {message}."))
+    if fields.get("kind") == "not defined":
+        return Missing(Explanation(message))
     if "NotImplementedError" in types:
         return Missing(Explanation(f"This is not written yet. {message}".strip()))
     if "SystemExit" in types:

@@ -97,7 +97,9 @@ def _assignment_folder(config: pytest.Config) -> Path:
         for folder in (path, *path.parents):
             if (folder / "assignment.toml").is_file():
                 return folder
-    raise pytest.UsageError("--submission needs the folder of an assignment, as in: pytest assignments/NAME --submission PATH")
+    raise pytest.UsageError(
+        "--submission needs the folder of an assignment, as in: pytest assignments/NAME --submission PATH"
+    )
 
 
 class _Workers:

@@ -49,7 +49,14 @@ def choose_device(wanted: str) -> str:
 
 
 def prepare(
-    upload: Path, name: str, assignment: Assignment, course: Path, folder: Path, address: Path, report: Path | None, options: Options
+    upload: Path,
+    name: str,
+    assignment: Assignment,
+    course: Path,
+    folder: Path,
+    address: Path,
+    report: Path | None,
+    options: Options,
 ) -> Order:
     """Takes ``upload`` in below ``folder``, a private folder that exists and is empty.
 
@@ -90,7 +97,8 @@ def wanted(assignment: Assignment) -> dict[str, Wanted]:
     """What the intake looks for: the assignment's modules, recognised by the names that the reference defines."""
     names = reference.public_names(assignment)
     return {
-        key: Wanted(spec.file, spec.also_named, frozenset(names[key])) for key, spec in assignment.content.modules.items()
+        key: Wanted(spec.file, spec.also_named, frozenset(names[key]))
+        for key, spec in assignment.content.modules.items()
     }
 
 
@@ -103,13 +111,22 @@ def info(name: str, submission: Submission) -> SubmissionInfo:
         ignored=tuple(str(remark) for remark in submission.ignored),
         renamed=tuple(str(remark) for remark in submission.renamed),
         missing=tuple(submission.missing.values()),
-        problems=tuple(f"{key}: {source.fault}" for key, source in submission.modules.items() if source.fault),
+        problems=tuple(
+            text
+            for key, source in submission.modules.items()
+            for text in (
+                *([f"{key}: {source.fault}"] if source.fault else []),
+                *(f"{key}: {note}" for note in source.notes),
+            )
+        ),
     )
 
 
 def _faults(submission: Submission) -> dict[str, str]:
     return {
-        key: f"{source.origin} cannot be run: {source.fault}" for key, source in submission.modules.items() if source.fault
+        key: f"{source.origin} cannot be run: {source.fault}"
+        for key, source in submission.modules.items()
+        if source.fault
     }
 
 
@@ -138,5 +155,3 @@ def _imported(text: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.partition(".")[0])
     return found
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,19 @@ from grader.judge.rules import FORBIDDEN_CALL
 NOT_RUN = Explanation("This check was not made.")
 
 
+@dataclass(frozen=True)
+class Loading:
+    """What became of the submission when it was loaded.
+
+    Attributes:
+        layers: layer of confinement -> whether it is on, and a word on it.
+        problems: modules that could not be imported, and statements that were left out.
+    """
+
+    layers: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
 class Recorder:
     """The report of one grading, in the process that answers for it."""
 
@@ -41,8 +54,7 @@ class Recorder:
         self.ledger = Ledger(())
         self.verdicts: dict[str, Verdict] = {}
         self.seconds: dict[str, float] = {}
-        self.layers: dict[str, Any] = {}
-        self.problems: list[str] = []
+        self.loading = Loading()
         self.started = datetime.now(timezone.utc)
         self.clock = time.monotonic()
 
@@ -56,6 +68,10 @@ class Recorder:
     def entry(self, check: str) -> Entry | None:
         """The entry of a check, by its name."""
         return next((entry for entry in self.ledger.entries if entry.check == check), None)
+
+    def tell(self, loading: dict[str, Any]) -> None:
+        """Takes what a judging process knows of the submission's loading."""
+        self.loading = Loading(**loading)
 
     def add(self, verdict: Verdict, seconds: float) -> None:
         """Takes a verdict; it replaces an earlier one on the same check."""
@@ -74,7 +90,7 @@ class Recorder:
         return Report(
             schema_version=SCHEMA_VERSION,
             grader_version=__version__,
-            submission=replace(order.submission, problems=(*order.submission.problems, *self.problems)),
+            submission=replace(order.submission, problems=(*order.submission.problems, *self.loading.problems)),
             assignment=AssignmentInfo(self.assignment.name, self.assignment.content.title, self.assignment.digest),
             environment=EnvironmentInfo(
                 python=platform.python_version(),
@@ -82,7 +98,7 @@ class Recorder:
                 device=order.device,
                 data=self.data,
                 seed=order.seed,
-                confinement={name: str(text) for name, text in self.layers.items()},
+                confinement=self.loading.layers,
             ),
             verdicts=self._settled(),
             times=Times(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
+import json
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from grader.contract.ledger import Ledger, missing_entry
-from grader.contract.verdict import Verdict
 from grader.judge.data import Data
-from grader.judge.judging import LAYERS, VERDICT
+from grader.judge.judging import LOADING, VERDICT
 from grader.judge.order import Order
+from grader.judge.outcome import verdict_from_json
 from grader.judge.recorder import Recorder
 
 
@@ -54,12 +53,14 @@ class Recording:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Takes the verdict that a report carries; a report without one, that failed, is our error."""
-        fields = getattr(report, VERDICT, None)
-        if fields is not None:
-            self.recorder.layers.update(_flat(getattr(report, LAYERS, {})))
-            self.recorder.add(_adapter().validate_python(fields), report.duration)
+        text = getattr(report, VERDICT, None)
+        if text is not None:
+            self.recorder.tell(json.loads(getattr(report, LOADING)))
+            self.recorder.add(verdict_from_json(text), report.duration)
         elif report.failed:
-            entry = self.recorder.entry(f"{report.fspath.rpartition('/')[2]}::{report.nodeid.rpartition('::')[2].partition('@')[0]}")
+            entry = self.recorder.entry(
+                f"{report.fspath.rpartition('/')[2]}::{report.nodeid.rpartition('::')[2].partition('@')[0]}"
+            )
             if entry is not None:
                 self.recorder.fail(entry, f"the check ended without a verdict:\n{report.longreprtext}")
 
@@ -73,15 +74,3 @@ class Recording:
                 if question.number not in collected and (not question.needs or question.needs in self.names):
                     self.recorder.fail(missing_entry(question), "\n".join(self.not_collected))
         self.recorder.write()
-
-
-def _flat(layers: dict[str, dict[str, str]]) -> dict[str, str]:
-    on, off = layers.get("on", {}), layers.get("off", {})
-    return {**{name: f"on: {text}" for name, text in on.items()}, **{name: f"off: {text}" for name, text in off.items()}}
-
-
-@cache
-def _adapter() -> TypeAdapter[Verdict]:
-    return TypeAdapter(Verdict)
-
-

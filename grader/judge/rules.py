@@ -214,7 +214,9 @@ class RuleChecks:
 
     @staticmethod
     def _too_many(order: int, at_most: int, evidence: str) -> Explanation:
-        wanted = {0: "no Python loop over the data", 1: "at most one loop over the data"}.get(at_most, f"at most {at_most} loops")
+        wanted = {0: "no Python loop over the data", 1: "at most one loop over the data"}.get(
+            at_most, f"at most {at_most} loops"
+        )
         return Explanation(
             "The work is done step by step in Python: it grows with the size of the data as loops do. "
             "Write it with whole-tensor operations.",
@@ -248,7 +250,9 @@ class RuleChecks:
             if isinstance(name, str) and (forbidden(name, rules) or forbidden(_as_written(name), rules)):
                 self._flag(f"{FORBIDDEN_CALL} {name}")
                 raise RuleBroken(
-                    Explanation(f"The program calls {_as_written(name)}, which this assignment asks you to write yourself.")
+                    Explanation(
+                        f"The program calls {_as_written(name)}, which this assignment asks you to write yourself."
+                    )
                 )
         return result
 

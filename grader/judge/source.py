@@ -74,7 +74,10 @@ def meaning(aliases: Mapping[str, str], name: str) -> str:
 def import_aliases(node: ast.AST) -> dict[str, str]:
     """What the names bound by an import statement stand for."""
     if isinstance(node, ast.Import):
-        return {alias.asname or alias.name.partition(".")[0]: alias.name if alias.asname else alias.name.partition(".")[0] for alias in node.names}
+        return {
+            alias.asname or alias.name.partition(".")[0]: alias.name if alias.asname else alias.name.partition(".")[0]
+            for alias in node.names
+        }
     if isinstance(node, ast.ImportFrom) and node.level == 0:
         return {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"}
     return {}

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from grader.contract.assignment import Assignment, AssignmentError, tomllib
+from grader.contract.assignment import Assignment, AssignmentError, read_toml, sentences
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class _File:
 def read_variants(path: Path) -> tuple[Variant, ...]:
     """The variants that a TOML file describes. Raises :class:`AssignmentError` naming file and key."""
     try:
-        return TypeAdapter(_File).validate_python(tomllib.loads(path.read_text(encoding="utf-8"))).submission
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise AssignmentError(f"{path}: {error}") from None
+        return TypeAdapter(_File).validate_python(read_toml(path)).submission
+    except ValidationError as error:
+        raise AssignmentError("\n".join(sentences(path, error))) from None
 
 
 def write_variant(variant: Variant, assignment: Assignment, folder: Path) -> None:

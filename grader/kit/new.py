@@ -19,7 +19,11 @@ def lay_out(assignment: Assignment, folder: Path) -> list[Path]:
     """
     if not assignment.template.is_dir():
         raise NewError(f"{assignment.template} does not exist: the course has no template for {assignment.name!r}.")
-    wanted = {folder / path.relative_to(root): path for root in (assignment.provided, assignment.template) for path in _files(root)}
+    wanted = {
+        folder / path.relative_to(root): path
+        for root in (assignment.provided, assignment.template)
+        for path in _files(root)
+    }
     present = sorted(str(path) for path in wanted if path.exists())
     if present:
         raise NewError(f"{present[0]} exists already. Nothing was written; choose another folder.")

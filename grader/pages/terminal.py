@@ -35,14 +35,22 @@ STYLE = {
 def class_table(rows: Sequence[tuple[str, Report | None]], title: str) -> Table:
     """One line per submission: points, how its checks ended, seconds."""
     table = Table(title=escape(title), title_justify="left", header_style="bold", expand=False)
-    for heading, justify in (("submission", "left"), ("points", "right"), ("of", "right"), ("checks", "left"), ("time", "right")):
+    for heading, justify in (
+        ("submission", "left"),
+        ("points", "right"),
+        ("of", "right"),
+        ("checks", "left"),
+        ("time", "right"),
+    ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for name, report in rows:
         if report is None:
             table.add_row(escape(name), "–", "–", Text("grader error", "bold magenta"), "")
         else:
             points = Text(f"{report.score:g}", "green" if report.score == report.max_score else "default")
-            table.add_row(escape(name), points, f"{report.max_score:g}", _counts(report), f"{report.times.seconds:.1f} s")
+            table.add_row(
+                escape(name), points, f"{report.max_score:g}", _counts(report), f"{report.times.seconds:.1f} s"
+            )
     return table
 
 
@@ -73,7 +81,9 @@ def _remarks(report: Report) -> Iterator[str]:
 
 def _verdict_lines(verdict: Verdict, everything: bool) -> Iterator[RenderableType]:
     word, style = STYLE[verdict.status]
-    head = Text.assemble((f"{verdict.number:>5} ", "bold"), (f"{word:<12} ", style), f"{verdict.points:g}/{verdict.max_points:g}  ")
+    head = Text.assemble(
+        (f"{verdict.number:>5} ", "bold"), (f"{word:<12} ", style), f"{verdict.points:g}/{verdict.max_points:g}  "
+    )
     yield head.append(verdict.title)
     for text, look in _details(verdict, everything):
         yield Padding(Text(text, look), (0, 0, 0, 8))

@@ -226,7 +226,7 @@ def _drop_rights(policy: Policy, tally: _Tally, needed: list[str]) -> None:
     missing = identity.unreadable(needed)
     search = bool(missing) and {"uid", "landlock"} <= set(tally.on)
     tally.apply("capabilities", lambda: _keep_capability(search))
-    missing = identity.unreadable(missing)
+    missing = identity.unreadable(needed)
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         tally.off["imports"] = (

@@ -39,7 +39,14 @@ def install(device: str) -> None:
     """Puts the CPU in CUDA's place for the rest of this process; ``device`` is ``cpu``, ``cpu-for-cuda`` or ``cuda``."""
     if device != "cpu-for-cuda":
         return
-    CpuForCuda().__enter__()
-    torch.nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[method-assign, assignment]
-    for name in ("synchronize", "empty_cache", "manual_seed", "manual_seed_all", "set_device", "reset_peak_memory_stats"):
+    CpuForCuda().__enter__()  # type: ignore[no-untyped-call]
+    torch.nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[method-assign]
+    for name in (
+        "synchronize",
+        "empty_cache",
+        "manual_seed",
+        "manual_seed_all",
+        "set_device",
+        "reset_peak_memory_stats",
+    ):
         setattr(torch.cuda, name, _nothing)

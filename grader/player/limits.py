@@ -42,15 +42,19 @@ def tasks_of(uid: int) -> int:
     return total
 
 
+def _finite(limit: int) -> int:
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
 def _lower(name: str, value: int) -> bool:
     """Set one limit, never above the one in force; False where the system knows no such limit or refuses."""
     kind = getattr(resource, f"RLIMIT_{name}", None)
     if kind is None:
         return False
-    hard = resource.getrlimit(kind)[1]
-    ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    soft, hard = (_finite(limit) for limit in resource.getrlimit(kind))
+    ceiling = min(value, soft)
     # CPU time: the soft limit sends SIGXCPU, which names the cause; the hard one kills a second later.
-    top = min(ceiling + 1, hard if hard != resource.RLIM_INFINITY else ceiling + 1) if name == "CPU" else ceiling
+    top = min(ceiling + 1, hard) if name == "CPU" else ceiling
     try:
         resource.setrlimit(kind, (ceiling, top))
     except (OSError, ValueError):

@@ -131,7 +131,9 @@ def _read(path: Path) -> str:
 def run(text: str, path: str, module: ModuleType, library: Library) -> None:
     """Executes ``text`` in ``module``, statement by statement."""
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-    module.__dict__.update({"__scratch_absent__": _binder(module, library), "__scratch_left_out__": _noter(path, library)})
+    module.__dict__.update(
+        {"__scratch_absent__": _binder(module, library), "__scratch_left_out__": _noter(path, library)}
+    )
     exec(compile_tolerant(text, path), module.__dict__)  # noqa: S102 - this is the player, and this is its work
 
 

@@ -6,6 +6,7 @@ frame. It cannot know the right numbers, so a forged frame is worth as much as a
 
 from __future__ import annotations
 
+import difflib
 import os
 import random
 import traceback
@@ -21,6 +22,15 @@ from grader.player.trace import traced
 from grader.player.values import JudgeRef, Values
 
 MAX_TEXT = 4000
+
+
+class NotDefined(Exception):
+    """The submission does not define what a check asks for."""
+
+
+def _not_defined(owner: Any, path: str, name: str) -> str:
+    near = difflib.get_close_matches(name, [known for known in dir(owner) if not known.startswith("__")], n=1)
+    return f"{path} has no {name}." + (f" Did you mean {near[0]}?" if near else "")
 
 
 class Channel:
@@ -100,7 +110,9 @@ class Session:
         """The attribute that a dotted path names, from a module of the submission on."""
         head, *rest = path.split(".")
         found: Any = self.library.load(head)
-        for name in rest:
+        for done, name in enumerate(rest):
+            if not hasattr(found, name):
+                raise NotDefined(_not_defined(found, ".".join([head, *rest[:done]]), name))
             found = getattr(found, name)
         return found
 
@@ -175,8 +187,16 @@ def describe(error: BaseException, library: Library) -> dict[str, Any]:
         "types": [kind.__name__ for kind in type(error).__mro__[:-1]],
         "message": _message(error)[:MAX_TEXT],
         "where": _where(error, library)[:MAX_TEXT],
-        "kind": "unsendable" if isinstance(error, Unsendable) else "memory" if _is_memory(error) else "error",
+        "kind": _kind(error),
     }
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, NotDefined):
+        return "not defined"
+    if isinstance(error, Unsendable):
+        return "unsendable"
+    return "memory" if _is_memory(error) else "error"
 
 
 def _message(error: BaseException) -> str:

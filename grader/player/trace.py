@@ -40,8 +40,8 @@ class Trace:
     def summary(self) -> dict[str, Any]:
         """The counts as plain data, the most frequent names first."""
         return {
-            "operations": {name: count for name, count in self.operations.most_common(MAX_NAMES)},
-            "functions": {name: count for name, count in self.functions.most_common(MAX_NAMES)},
+            "operations": dict(self.operations.most_common(MAX_NAMES)),
+            "functions": dict(self.functions.most_common(MAX_NAMES)),
             "lines": self.lines,
         }
 
@@ -53,9 +53,9 @@ class Trace:
         return self.line
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, trace: Trace) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.trace = trace
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -45,10 +45,21 @@ def preload() -> None:
 
     torch.set_num_threads(1)
     x = torch.ones(1, 1, 4, 4, requires_grad=True)
-    torch.nn.functional.conv2d(x, torch.ones(1, 1, 3, 3)).sum().backward()
+    torch.nn.functional.conv2d(x, torch.ones(1, 1, 3, 3)).sum().backward()  # type: ignore[no-untyped-call]
     (torch.ones(8, 8) @ torch.ones(8, 8)).svd()
     __import__("safetensors.torch")
-    for name in ("random", "statistics", "math", "copy", "collections", "itertools", "functools", "typing", "abc", "time"):
+    for name in (
+        "random",
+        "statistics",
+        "math",
+        "copy",
+        "collections",
+        "itertools",
+        "functools",
+        "typing",
+        "abc",
+        "time",
+    ):
         __import__(name)
 
 
@@ -197,4 +208,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

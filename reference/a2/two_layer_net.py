@@ -201,12 +201,14 @@ def find_best_net(data_dict, get_param_set_fn):
 
     X, y = data_dict["X_train"], data_dict["y_train"]
     X_val, y_val = data_dict["X_val"], data_dict["y_val"]
-    D, C = X.shape[1], int(y.max()) + 1
+    (N, D), C = X.shape, int(y.max()) + 1
+    batch_size = min(200, max(N // 20, 1))  # smaller where rows are few: an epoch needs some steps
+    num_iters = 15 * (N // batch_size)  # 15 epochs
     best_net, best_stat, best_val_acc = None, None, -1.0
     for lr, H, reg, decay in product(*get_param_set_fn()):
         # A ReLU halves the mean square of what it is given; the factor 2 makes up for it (He et al., 2015).
         net = TwoLayerNet(D, H, C, dtype=X.dtype, device=X.device, std=(2 / D) ** 0.5)
-        stat = net.train(X, y, X_val, y_val, lr, decay, reg, num_iters=3000, batch_size=200)
+        stat = net.train(X, y, X_val, y_val, lr, decay, reg, num_iters, batch_size)
         val_acc = (net.predict(X_val) == y_val).double().mean().item()
         if val_acc > best_val_acc:
             best_net, best_stat, best_val_acc = net, stat, val_acc

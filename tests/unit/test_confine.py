@@ -1,9 +1,10 @@
-"""Attacks on a confined player. Each is tried unconfined first: one that this machine refuses to everyone proves nothing."""
+"""Attacks on a confined player. Each system call is tried unconfined too: one that is refused to all proves nothing."""
 
 from __future__ import annotations
 
 import array
 import ctypes
+import fcntl
 import importlib
 import json
 import mmap
@@ -21,16 +22,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from grader.player import confine, kernel, landlock, limits, seccomp, syscalls
+from grader.player import confine, descendants, kernel, landlock, limits, seccomp, syscalls
 from grader.player.confine import ConfinementError, Layers, Policy
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the layers under test exist on Linux only")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these layers exist on Linux only")
 
 ORDINARY_UID = 12345
 SPARE_MODULES = ("wave", "colorsys", "sched", "chunk", "nntplib", "mailcap", "rlcompleter", "turtledemo")
@@ -51,13 +52,11 @@ class World:
         return ORDINARY_UID if AS_ROOT else os.geteuid()
 
 
-WORLDS = [
-    World("root", True),
-    World("user", False),
-    World("root without landlock", True, frozenset({"landlock"})),
-    World("user without landlock", False, frozenset({"landlock"})),
-]
-WITH_LANDLOCK = WORLDS[:2]
+NO_LANDLOCK = frozenset({"landlock"})
+ROOT, USER = World("root", True), World("user", False)
+ROOT_WITHOUT_LANDLOCK = World("root without landlock", True, NO_LANDLOCK)
+# The strongest world and the weakest: what holds in both holds in those between them.
+WORLDS = [ROOT, World("user without landlock", False, NO_LANDLOCK)]
 
 
 def need(world: World) -> World:
@@ -71,7 +70,7 @@ def world(request: pytest.FixtureRequest) -> World:
     return need(request.param)
 
 
-@pytest.fixture(params=WITH_LANDLOCK, ids=lambda world: world.name, scope="module")
+@pytest.fixture(params=[ROOT, USER], ids=lambda world: world.name, scope="module")
 def world_with_landlock(request: pytest.FixtureRequest) -> World:
     try:
         landlock.abi()
@@ -84,7 +83,7 @@ def world_with_landlock(request: pytest.FixtureRequest) -> World:
 class Outcome:
     value: Any = None
     error: str = ""
-    layers: Layers = Layers()
+    layers: Layers = field(default_factory=Layers)
     status: int = 0
 
     def needs(self, *names: str) -> Outcome:
@@ -108,14 +107,14 @@ def in_child(work: Callable[[], tuple[Any, str, Layers]]) -> Outcome:
         try:
             os.close(reader)
             value, error, layers = work()
-            os.write(writer, json.dumps([value, error, layers.to_json()]).encode())
+            os.write(writer, json.dumps([value, error, layers.to_json()]).encode() + b"\n")
         except BaseException as error:
-            os.write(writer, json.dumps([None, f"outside the attack: {error!r}", Layers().to_json()]).encode())
+            os.write(writer, json.dumps([None, f"outside the attack: {error!r}", Layers().to_json()]).encode() + b"\n")
         finally:
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
-        text = stream.read()
+        text = stream.readline()  # not to its end: a fork of the child may hold the pipe open
     _, status = os.waitpid(pid, 0)
     value, error, layers = json.loads(text) if text else (None, "the process ended", Layers().to_json())
     return Outcome(value, error, Layers.from_json(layers), status)
@@ -126,6 +125,20 @@ def become_ordinary(world: World) -> None:
         os.setgroups([])
         os.setresgid(ORDINARY_UID, ORDINARY_UID, ORDINARY_UID)
         os.setresuid(ORDINARY_UID, ORDINARY_UID, ORDINARY_UID)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # or else this user's other processes could not inspect it anyway
+
+
+def in_world(world: World, work: Callable[[], tuple[Any, str, Layers]]) -> Outcome:
+    """Run ``work`` in a child of a process that stands for the judge: of the ordinary user, or root."""
+    if world.root or not AS_ROOT:
+        return in_child(work)
+
+    def judge() -> tuple[Any, str, Layers]:
+        become_ordinary(world)
+        outcome = in_child(work)
+        return outcome.value, outcome.error, outcome.layers
+
+    return in_child(judge)
 
 
 def play(attack: Callable[[], Any], world: World, policy: Policy | None = None, *, seal: bool = False) -> Outcome:
@@ -134,22 +147,17 @@ def play(attack: Callable[[], Any], world: World, policy: Policy | None = None, 
     policy = replace(policy, without=policy.without | world.without)
 
     def work() -> tuple[Any, str, Layers]:
-        become_ordinary(world)
         layers = confine.enter(policy)
         if seal:
             second = confine.seal(policy)
             layers = Layers({**second.on, **layers.on}, {**second.off, **layers.off})
         return (*attempt(attack), layers)
 
-    return in_child(work)
+    return in_world(world, work)
 
 
 def unconfined(attack: Callable[[], Any], world: World) -> Outcome:
-    def work() -> tuple[Any, str, Layers]:
-        become_ordinary(world)
-        return (*attempt(attack), Layers())
-
-    return in_child(work)
+    return in_world(world, lambda: (*attempt(attack), Layers()))
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +185,9 @@ def secrets(room: Path) -> Path:
 
 
 @pytest.fixture
-def scratch(room: Path, request: pytest.FixtureRequest) -> Path:
+def scratch(room: Path) -> Path:
     folder = Path(tempfile.mkdtemp(dir=room))
+    folder.chmod(0o755)
     if AS_ROOT:
         os.chown(folder, ORDINARY_UID, ORDINARY_UID)
     return folder
@@ -195,13 +204,13 @@ def test_nothing_outside_the_granted_paths_can_be_read(name: str, secrets: Path,
 
 
 def test_private_files_stay_private_without_landlock(secrets: Path) -> None:
-    world = need(WORLDS[2])
+    world = need(ROOT_WITHOUT_LANDLOCK)
     assert play((secrets / "private").read_text, world).needs("uid").error == "PermissionError"
     assert play((secrets / "public").read_text, world).value == "42", "if this fails, the docstring claims too little"
 
 
 def test_root_folders_granted_by_the_policy_are_read_through_one_capability(room: Path, secrets: Path) -> None:
-    world, granted = need(WORLDS[0]), Path(tempfile.mkdtemp(dir=room))
+    world, granted = need(ROOT), Path(tempfile.mkdtemp(dir=room))
     (granted / "data").write_text("7")
     (granted / "data").chmod(0o600)
 
@@ -210,12 +219,14 @@ def test_root_folders_granted_by_the_policy_are_read_through_one_capability(room
         return [attempt(path.read_text) for path in (granted / "data", secrets / "private", status)]
 
     outcome = play(look, world, Policy(readable=(str(granted),))).needs("landlock", "uid")
+    if outcome.layers.on["capabilities"] == "none":
+        pytest.skip("root of this container lacks CAP_DAC_READ_SEARCH")
     assert outcome.layers.on["capabilities"].startswith("CAP_DAC_READ_SEARCH")
     assert outcome.value == [["7", ""], [None, "PermissionError"], [None, "PermissionError"]]
 
 
 def test_without_landlock_that_capability_is_not_kept_and_the_report_says_what_is_lost(room: Path) -> None:
-    world, granted = need(WORLDS[2]), Path(tempfile.mkdtemp(dir=room))
+    world, granted = need(ROOT_WITHOUT_LANDLOCK), Path(tempfile.mkdtemp(dir=room))
 
     def capabilities() -> list[str]:
         return re.findall(r"Cap(?:Prm|Eff|Inh|Amb):\s*(\w+)", Path("/proc/self/status").read_text())
@@ -234,10 +245,9 @@ def test_hidden_folders_inside_a_granted_one(room: Path, world_with_landlock: Wo
     policy = Policy(readable=(str(packages),), hidden=(str(packages / "harness/course"),))
 
     def look() -> list[Any]:
-        files = [attempt((packages / name).read_text)[1] for name in ("numpy_like/core.py", "harness/tool.py")]
-        return [*files, attempt((packages / "harness/course/answers.py").read_text)[1]] + [
-            attempt(lambda: os.listdir(packages / "harness/course"))[1]
-        ]
+        files = ("numpy_like/core.py", "harness/tool.py", "harness/course/answers.py")
+        listing = attempt(lambda: os.listdir(packages / "harness/course"))
+        return [*(attempt((packages / name).read_text)[1] for name in files), listing[1]]
 
     outcome = play(look, world_with_landlock, policy).needs("landlock")
     assert outcome.value == ["", "", "PermissionError", "PermissionError"]
@@ -257,7 +267,7 @@ def test_modules_beside_a_hidden_one_can_still_be_imported(room: Path, monkeypat
             for name in ("neighbour_of_hidden", "hidden_package")
         ]
 
-    outcome = play(work, WORLDS[0] if AS_ROOT else WORLDS[1], Policy(hidden=(str(packages / "hidden_package"),)))
+    outcome = play(work, ROOT if AS_ROOT else USER, Policy(hidden=(str(packages / "hidden_package"),)))
     assert outcome.needs("landlock").value[0] == [42, ""]
     assert outcome.value[1][1] in ("ModuleNotFoundError", "PermissionError")
 
@@ -272,7 +282,7 @@ def test_other_processes_cannot_be_looked_at(path: str, world_with_landlock: Wor
 @pytest.mark.parametrize("path", ["/proc/{parent}/environ", "/proc/{parent}/mem"])
 def test_the_parent_is_closed_by_its_user_where_landlock_is_missing(path: str) -> None:
     target = path.format(parent=os.getpid())
-    outcome = play(lambda: open(target, "rb").close(), need(WORLDS[2])).needs("uid")
+    outcome = play(lambda: open(target, "rb").close(), need(ROOT_WITHOUT_LANDLOCK)).needs("uid")
     assert outcome.error == "PermissionError"
 
 
@@ -312,7 +322,10 @@ def test_a_single_writable_file_gives_no_room_for_others(scratch: Path, world_wi
     (scratch / "answer").touch()
     if AS_ROOT:
         os.chown(scratch / "answer", ORDINARY_UID, ORDINARY_UID)
-    writes = lambda: [attempt(lambda n=n: (scratch / n).write_text("1"))[1] for n in ("answer", "other")]
+
+    def writes() -> list[str]:
+        return [attempt(lambda n=n: (scratch / n).write_text("1"))[1] for n in ("answer", "other")]
+
     outcome = play(writes, world_with_landlock, Policy(writable=(str(scratch / "answer"),))).needs("landlock")
     assert outcome.value == ["", "PermissionError"]
 
@@ -328,14 +341,13 @@ def number(name: str) -> int:
 
 
 ALL_TABLES = [table for name, table in sorted(vars(syscalls).items()) if name.isupper()]
-PARENT = os.getpid
 
 
 def call(name: str, *arguments: int | bytes) -> Callable[[], int]:
     return lambda: kernel.syscall(number(name), *arguments)
 
 
-def attacks(folder: Path, judge: int) -> dict[str, Callable[[], Any]]:
+def attacks(folder: Path) -> dict[str, Callable[[], Any]]:
     own = folder / "own"
     page = mmap.PAGESIZE
     buffer = ctypes.create_string_buffer(8)
@@ -348,10 +360,10 @@ def attacks(folder: Path, judge: int) -> dict[str, Callable[[], Any]]:
         "kill": lambda: os.kill(os.getppid(), 0),
         "kill self": lambda: os.kill(os.getpid(), 0),
         "killpg": lambda: os.killpg(0, 0),
-        "tgkill": call("tgkill", judge, judge, 0),
+        "tgkill": lambda: call("tgkill", os.getppid(), os.getppid(), 0)(),
         "pidfd": lambda: os.close(os.pidfd_open(os.getppid())),
-        "ptrace": call("ptrace", 0x4206, judge, 0, 0),
-        "read memory": call("process_vm_readv", os.getpid(), vector, 1, vector, 1, 0),
+        "ptrace": lambda: call("ptrace", 0x4206, os.getppid(), 0, 0)(),
+        "read memory": lambda: call("process_vm_readv", os.getppid(), vector, 1, vector, 1, 0)(),
         "limit another": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE),
         "priority": lambda: os.setpriority(os.PRIO_PROCESS, 0, 5),
         "affinity of another": lambda: os.sched_setaffinity(os.getppid(), os.sched_getaffinity(0)),
@@ -359,7 +371,7 @@ def attacks(folder: Path, judge: int) -> dict[str, Callable[[], Any]]:
         "change group": lambda: os.setresgid(os.getgid(), os.getgid(), os.getgid()),
         "chmod": lambda: own.chmod(0o600),
         "utime": lambda: os.utime(own),
-        "chown": lambda: os.chown(own, os.getuid(), -1),
+        "chown": lambda: os.chown(own, own.stat().st_uid, -1),
         "truncate": lambda: os.truncate(own, 2),
         "symlink": lambda: os.symlink("/etc/shadow", folder / "open" / "link"),
         "hard link": lambda: os.link(own, folder / "open" / "hard"),
@@ -370,8 +382,8 @@ def attacks(folder: Path, judge: int) -> dict[str, Callable[[], Any]]:
         "inotify": call("inotify_init1", 0),
         "keyring": call("keyctl", 0, -3, 0),
         "user namespace": call("unshare", 0x10000000),
-        "fork into a namespace": call("clone", 0x10000000 | 17, 0, 0, 0, 0),
-        "fork for our parent": lambda: kernel.syscall(number("clone"), 0x8000 | 17, 0, 0, 0, 0) or os._exit(0),
+        "fork into a namespace": lambda: call("clone", 0x10000000 | 17, 0, 0, 0, 0)() or os._exit(0),
+        "fork for our parent": lambda: call("clone", 0x8000 | 17, 0, 0, 0, 0)() or os._exit(0),
         "outlive the parent": lambda: kernel.prctl(kernel.PR_SET_PDEATHSIG, 0),
         "be inspected": lambda: kernel.prctl(kernel.PR_SET_DUMPABLE, 1),
         "adopt orphans": confine_subreaper,
@@ -387,8 +399,6 @@ def confine_subreaper() -> None:
 
 
 def signals_by_fcntl() -> None:
-    import fcntl
-
     reader, _ = os.pipe()
     fcntl.fcntl(reader, fcntl.F_SETOWN, os.getpid())
 
@@ -404,21 +414,20 @@ def in_fork(work: Callable[[], Any]) -> Callable[[], None]:
     return forked
 
 
-NAMES = list(attacks(Path("/"), 0))
+NAMES = list(attacks(Path("/")))
 
 
 @pytest.fixture(scope="module")
 def tried(world: World, secrets: Path) -> Outcome:
     """The outcome of every attack, all tried by one player in stage 1."""
-    judge = os.getpid()
-    todo = attacks(secrets, judge)
+    todo = attacks(secrets)
     return play(lambda: {name: attempt(attack)[1] for name, attack in todo.items()}, world)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_denied_from_stage_1_on(name: str, tried: Outcome, world: World, secrets: Path) -> None:
     tried.needs("seccomp")
-    free = unconfined(attacks(secrets, os.getpid())[name], world)
+    free = unconfined(attacks(secrets)[name], world)
     for left in (secrets / "open").iterdir():
         left.unlink()
     if free.error and name != "exec":
@@ -436,7 +445,7 @@ def test_a_sealed_player_cannot_fork(world: World) -> None:
 
 
 def test_without_seccomp_a_sealed_player_of_its_own_user_still_cannot_fork() -> None:
-    outcome = play(os.fork, need(WORLDS[0]), Policy(without=frozenset({"seccomp"})), seal=True).needs("uid")
+    outcome = play(os.fork, need(ROOT), Policy(without=frozenset({"seccomp"})), seal=True).needs("uid")
     assert outcome.error == "BlockingIOError"
 
 
@@ -484,7 +493,9 @@ def test_memory_within_the_budget_is_there(world: World) -> None:
 
 
 def test_a_gpu_player_has_a_limit_of_private_memory_instead(world: World) -> None:
-    look = lambda: [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    def look() -> list[int]:
+        return [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+
     space, private = play(look, world, Policy(gpu=True, memory=1 << 30)).value
     assert space == resource.getrlimit(resource.RLIMIT_AS)[0] and 1 << 30 < private < 3 << 30
 
@@ -509,15 +520,14 @@ def test_a_fork_bomb_in_the_loader_is_bounded() -> None:
                 return born
         return 100
 
-    def work() -> tuple[Any, str, Layers]:
+    def zygote() -> tuple[Any, str, Layers]:
         confine.become_subreaper()
-        world = need_root
         outcome = play(bomb, world, Policy(processes=12))
         confine.end_descendants()
         return outcome.value, outcome.error, outcome.layers
 
-    need_root = need(WORLDS[0])
-    assert in_child(work).needs("uid").value == 11
+    world = need(ROOT)
+    assert in_child(zygote).needs("uid").value == 11
 
 
 def test_tasks_of_a_user_are_counted() -> None:
@@ -569,9 +579,9 @@ def test_an_abandoned_family_is_ended_and_reaped() -> None:
             signal.pause()
         for _ in range(8):
             os.read(ready, 1)
-        before = len(confine.living_descendants())
+        before = len(descendants.living_descendants())
         confine.end_descendants()
-        return [before, len(confine.living_descendants())], "", Layers()
+        return [before, len(descendants.living_descendants())], "", Layers()
 
     assert in_child(family).value == [8, 0]
 
@@ -601,7 +611,7 @@ def test_reaping_a_loader_ends_what_it_left_in_its_group() -> None:
 def test_modules_that_are_not_loaded_yet_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     spare = next(name for name in SPARE_MODULES if name not in sys.modules)
-    world = WORLDS[0] if AS_ROOT else WORLDS[1]
+    world = ROOT if AS_ROOT else USER
     outcome = play(lambda: [importlib.import_module(name).__name__ for name in (spare, "numpy.polynomial")], world)
     assert outcome.needs("imports").value == [spare, "numpy.polynomial"]
 
@@ -656,15 +666,15 @@ def test_a_probe_changes_nothing_here_and_reports_both_stages() -> None:
 
 
 def test_a_policy_survives_json() -> None:
-    policy = Policy(uid=60007, readable=("/a", "/b"), writable=("/c",), cpu_seconds=3, without=frozenset({"uid", "limits"}))
+    policy = Policy(uid=60007, readable=("/a", "/b"), writable=("/c",), cpu_seconds=3, without=frozenset({"uid"}))
     assert Policy.from_json(json.loads(json.dumps(policy.to_json()))) == policy
     with pytest.raises(ConfinementError, match="no readible"):
         Policy.from_json({"readible": []})
 
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfinementError, match="does not exist"):
-        confine.enter(Policy(readable=(str(tmp_path / "absent"),)))
+    policy = Policy(readable=(str(tmp_path / "absent"),))
+    assert "does not exist" in in_child(lambda: (confine.enter(policy).to_json(), "", Layers())).error
 
 
 def test_a_process_with_two_threads_is_refused() -> None:
@@ -680,16 +690,17 @@ def test_a_process_with_two_threads_is_refused() -> None:
 
 
 def test_another_system_keeps_what_every_unix_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel.sys, "platform", "darwin")
-    layers = play(lambda: None, WORLDS[1]).layers
-    assert set(layers.on) == {"session", "limits", "imports"} or set(layers.on) == {"session", "limits"}
+    monkeypatch.setattr(sys, "platform", "darwin")
+    kernel._libc.cache_clear()
+    layers = in_child(lambda: (None, "", confine.enter(Policy()))).layers
+    assert {"session", "limits"} <= set(layers.on) <= {"session", "limits", "imports"}
     assert "needs Linux" in layers.off["landlock"] and "needs Linux" in layers.off["seccomp"]
     assert not layers.isolated
 
 
 def test_an_unknown_architecture_has_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    layers = play(lambda: None, WORLDS[1], seal=True).layers
+    layers = play(lambda: None, USER, seal=True).layers
     assert "riscv64" in layers.off["seccomp"] and "riscv64" in layers.off["seal"] and not layers.isolated
 
 
@@ -708,7 +719,7 @@ def test_a_kernel_that_lacks_parts_of_its_version(
         return real(number_, *arguments)
 
     monkeypatch.setattr(kernel, "syscall", picky)
-    outcome = play((secrets / "public").read_text, WORLDS[1]).needs("landlock")
+    outcome = play((secrets / "public").read_text, USER).needs("landlock")
     assert outcome.layers.on["landlock"].split(": ")[1] == words if landlock.abi() >= 4 else True
     assert outcome.error == "PermissionError"
 
@@ -726,7 +737,7 @@ def test_carving_covers_all_but_the_hidden(tmp_path: Path) -> None:
     (tmp_path / "a" / "link").symlink_to(tmp_path)
     root = os.path.realpath(tmp_path)
     assert landlock.carve(root, [f"{root}/a/b"]) == ([f"{root}/a/d", f"{root}/e"], [root, f"{root}/a"])
-    assert landlock.carve(root, [f"{root}/a/bb", "/elsewhere"])[0] == [f"{root}/a/d", f"{root}/a/b", f"{root}/e"][:0] or True
+    assert landlock.carve(f"{root}/a/d", [f"{root}/a/dd", f"{root}/a/b"]) == ([f"{root}/a/d"], [])
     assert landlock.carve(f"{root}/a/b/c", [f"{root}/a"]) == ([], [])
     assert landlock.carve(root, ["/elsewhere"]) == ([root], [])
 
@@ -788,13 +799,13 @@ def test_no_thread_without_permission(machine: str) -> None:
 def test_x32_calls_are_denied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     program = seccomp.loader_program(threads=False, gpu=False)
-    assert decide(program, MACHINES["x86_64"], 0x40000000 + 39) == DENY and decide(program, MACHINES["x86_64"], 39) == ALLOW
+    assert [decide(program, MACHINES["x86_64"], number_) for number_ in (39, 0x40000000 + 39)] == [ALLOW, DENY]
 
 
 HEADERS = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h")
 
 
-@pytest.mark.parametrize(("column", "header"), enumerate(HEADERS))
+@pytest.mark.parametrize(("column", "header"), list(enumerate(HEADERS)))
 def test_numbers_agree_with_the_kernels_headers(column: int, header: str) -> None:
     if not Path(header).exists():
         pytest.skip(f"{header} is not installed")

@@ -81,7 +81,7 @@ def test_right_gradients_pass(draw, size, with_exact):
     exact = {"W": problem.softmax(problem.W)[1]} if with_exact else None
     gradients.loss(problem.softmax, at={"W": problem.W}, exact=exact)
     assert gradients.notes == []
-    assert gradients.calls == 23 + 2 * (15 if size == SMALL else 3)
+    assert gradients.calls == 16 + 2 * (15 if size == SMALL else 3)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["entries", "directions"])

@@ -93,17 +93,18 @@ def test_a_name_with_nul_is_refused(taken):
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
 def test_links_and_devices_in_zips_are_refused(taken, kind):
-    with pytest.raises(IntakeError, match="It is (a link|not an ordinary file)"):
+    with pytest.raises(IntakeError, match=r"It is (a link|not an ordinary file)"):
         taken(zipped(("knn.py", b"/etc/passwd"), mode=kind | 0o777))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_in_tars_are_refused(taken, tmp_path, kind):
-    with pytest.raises(IntakeError, match="It is (a link|not an ordinary file)"):
+    with pytest.raises(IntakeError, match=r"It is (a link|not an ordinary file)"):
         taken(tarred(("knn.py", b""), kind=kind, link="/etc/passwd"), "a.tar")
     assert not list((tmp_path / "into").iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_of_two_spellings_the_first_is_kept(taken):
     got = taken(zipped(("knn.py", KNN), ("KNN.PY", b"evil"), ("knn.py", b"evil"), ("knn.py/x.py", b"evil")))
     assert got.files == ("knn.py",) and got.modules["knn"].text == KNN
@@ -122,13 +123,13 @@ def test_permissions_in_the_archive_do_not_count(taken):
 @pytest.mark.parametrize(("make", "name"), [(zipped, "a.zip"), (lambda *m: tarred(*m, mode="w:gz"), "a.tgz")])
 def test_a_bomb_is_stopped_by_its_ratio(taken, tmp_path, make, name):
     with pytest.raises(IntakeError, match="times its size"):
-        taken(make(("knn.py", KNN), ("a.pt", b"\0" * 20_000_000)), name)
-    assert sum(p.stat().st_size for p in (tmp_path / "into").rglob("*") if p.is_file()) < 10_000_000
+        taken(make(("knn.py", KNN), ("a.pt", b"\0" * 4_000_000)), name, ratio_from=1_000_000)
+    assert sum(p.stat().st_size for p in (tmp_path / "into").rglob("*") if p.is_file()) < 2_000_000
 
 
 def test_a_bomb_in_a_tar_is_stopped_even_if_its_member_is_ignored(taken):
     with pytest.raises(IntakeError, match="times its size"):
-        taken(tarred(("movie.avi", b"\0" * 20_000_000), mode="w:xz"), "a.txz")
+        taken(tarred(("movie.avi", b"\0" * 2_000_000), mode="w:xz"), "a.txz", ratio_from=1_000_000)
 
 
 def test_the_unpacked_size_is_capped(taken):
@@ -213,8 +214,9 @@ def test_archives_are_opened_one_level_deep(taken):
 
 
 def test_a_bad_nested_archive_costs_itself_alone(taken):
-    bomb = tarred(("a.pt", b"\0" * 20_000_000), mode="w:xz")
-    got = taken(zipped(("bad.zip", b"PK\x03\x04junk"), ("bomb.tar.xz", bomb), ("knn.py", KNN)))
+    bomb = tarred(("a.pt", b"\0" * 2_000_000), mode="w:xz")
+    files = (("bad.zip", b"PK\x03\x04junk"), ("bomb.tar.xz", bomb), ("knn.py", KNN))
+    got = taken(zipped(*files), ratio_from=1_000_000)
     assert got.files == ("knn.py",) and "damaged" in remarks(got) and "times its size" in remarks(got)
     assert [p.name for p in got.folder.rglob("*") if p.is_file()] == ["knn.py"]
 
@@ -244,7 +246,7 @@ def altered(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     data=st.binary(max_size=300) | altered() | st.binary(max_size=100).map(lambda tail: b"PK\x03\x04" + tail),
     name=st.sampled_from(["u.zip", "u.tar", "u.tar.gz", "u.ipynb", "u.py"]),
@@ -258,4 +260,5 @@ def test_no_bytes_raise_anything_but_an_intake_error(data: bytes, name: str):
         except IntakeError as error:
             assert str(error).endswith(".")
         else:
-            assert got.files or name.endswith(".ipynb")
+            assert {*got.modules, *got.missing} == set(WANTED)
+            assert all((got.folder / file).is_file() for file in got.files)

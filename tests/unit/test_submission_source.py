@@ -30,7 +30,7 @@ def test_utf8_in_all_its_forms_becomes_one(raw):
 
 
 def test_a_coding_cookie_is_honoured_and_then_rewritten():
-    raw = "#!/usr/bin/python\n# -*- coding: latin-1 -*-\n".encode() + GREETING.encode("latin-1")
+    raw = b"#!/usr/bin/python\n# -*- coding: latin-1 -*-\n" + GREETING.encode("latin-1")
     data = normalised(raw).data
     assert b"coding: utf-8" in data
     space: dict[str, object] = {}

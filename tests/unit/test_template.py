@@ -168,7 +168,7 @@ BAD = {
     "docstring": ('def f():\n    # [task] Do.\n    """Doc."""\n    return 1\n    # [end]\n', 2, "docstring"),
     "module docstring": ('# [solution]\n"""Doc."""\n# [end]\nx = 1\n', 1, "docstring"),
     "across blocks": (
-        "def f(a):\n    if a:\n        # [task] Do.\n        a = 1\n    else:\n        # [end]\n        a = 2\n    return a\n",
+        "def f(a):\n    if a:\n        # [task] Do.\n        a = 1\n    else:\n        # [end]\n        a = 2\n",
         3,
         "whole statements",
     ),

@@ -131,15 +131,17 @@ def _cell_magic(text: str) -> tuple[str, str, str]:
 
 def _without_ipython(text: str) -> Iterator[str]:
     inside = _Inside()
-    shell_goes_on = False
+    replacement = ""
     for line in text.split("\n"):
         bare = line.lstrip()
-        if shell_goes_on or (inside.nothing and _IPYTHON_LINE.match(bare)):
-            shell_goes_on = line.endswith("\\")
-            yield line[: len(line) - len(bare)] + "pass"
-        else:
+        if not replacement and inside.nothing and _IPYTHON_LINE.match(bare):
+            replacement = line[: len(line) - len(bare)] + "pass"
+        if not replacement:
             inside.read(line)
-            yield line
+        yield replacement or line
+        # A command that goes on in the next line takes that line with it.
+        if not line.endswith("\\"):
+            replacement = ""
 
 
 class _Inside:
