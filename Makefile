@@ -1,0 +1,36 @@
+# `make demo` and `make test` set everything up in .venv and need nothing but Python 3.10 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: demo test lint setup template bench clean
+
+demo: setup
+	$(BIN)/grader demo -j $(JOBS)
+
+test: setup
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu and not browser"
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# Derives student_template/ from reference/ anew.
+template: setup
+	$(BIN)/python -c "from pathlib import Path; from grader.kit.template import write; write(Path())"
+
+bench: setup
+	$(BIN)/python benchmarks/wall.py
+
+clean:
+	rm -rf $(VENV) demo-out out build dist
