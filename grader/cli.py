@@ -66,8 +66,9 @@ def _is_of_the_user(error: Exception) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="grader",
-        description="Grades deep learning written from scratch; the code that is graded never shares a process with the judge.",
-        epilog="exit codes: 0 done, 1 a check failed (check), 2 unusable arguments or input, 3 the grader itself failed, 130 interrupted",
+        description="Grades deep learning written from scratch, in processes that never share memory with the judge.",
+        epilog="exit codes: 0 done; 1 check: a check failed; 2 unusable arguments or input; 3 the grader failed; "
+        "130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -297,7 +298,8 @@ def _recognise(path: Path, course: Course) -> str:
     ]
     if len(fits) != 1:
         raise UsageError(
-            f"{path.resolve()} holds files of {len(fits)} assignments; say which one with -a, out of: {', '.join(course.names)}."
+            f"{path.resolve()} holds files of {len(fits)} assignments; say which one with -a, "
+            f"out of: {', '.join(course.names)}."
         )
     return fits[0]
 

@@ -226,7 +226,7 @@ def _problems(content: Content) -> Iterator[str]:
         yield from _unknown_modules(content, where, question)
         for number in question.edge:
             if number.rpartition(".")[0] != question.number:
-                yield f"{where}.edge: {number!r} is no check of question {question.number}; write {question.number}.1 or so."
+                yield f"{where}.edge: {number!r} is no check of this question; write {question.number}.1 or so."
 
 
 def _unknown_modules(content: Content, where: str, question: Question) -> Iterator[str]:
@@ -235,4 +235,7 @@ def _unknown_modules(content: Content, where: str, question: Question) -> Iterat
         module, _, rest = path.partition(".")
         if module not in content.modules or not rest:
             known = ", ".join(content.modules)
-            yield f"{where}.{key}: {path!r} does not begin with a module of this assignment; write module.function with one of: {known}."
+            yield (
+                f"{where}.{key}: {path!r} does not begin with a module of this assignment; "
+                f"write module.function with one of: {known}."
+            )

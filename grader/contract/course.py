@@ -29,7 +29,7 @@ class Course:
         """
         if name not in self.names:
             raise AssignmentError(
-                f"The course in {self.root} has no assignment {name!r}; it has: {', '.join(self.names) or 'none at all'}."
+                f"The course in {self.root} has no assignment {name!r}; it has: {', '.join(self.names) or 'none'}."
             )
         folder = self.root / "assignments" / name
         content = read(folder / "assignment.toml")

@@ -82,14 +82,14 @@ class Ledger:
         return Ledger(tuple(_entry(fields) for fields in json.loads(text)))
 
     def problems(self, assignment: Assignment, data: frozenset[str]) -> list[str]:
-        """What does not fit between these checks and ``assignment.toml``, in sentences; ``data`` are the sets at hand."""
+        """What does not fit between these checks and ``assignment.toml``, in sentences; ``data``: the sets at hand."""
         return [*self._of_entries(assignment), *self._of_questions(assignment, data)]
 
     def _of_entries(self, assignment: Assignment) -> Iterator[str]:
         numbers: dict[str, str] = {}
         for entry in self.entries:
             if assignment.question_of(entry.number) is None:
-                yield f"{entry.check}: number {entry.number!r} belongs to no question of assignment.toml; write question.check."
+                yield f"{entry.check}: number {entry.number!r} belongs to no question of assignment.toml; correct it."
             if entry.number in numbers:
                 yield f"{entry.check}: number {entry.number} is taken by {numbers[entry.number]}; numbers are unique."
             if not (math.isfinite(entry.points) and entry.points >= 0):
@@ -108,9 +108,15 @@ class Ledger:
             points = math.fsum(entry.points for entry in mine)
             edge = math.fsum(entry.points for entry in mine if entry.edge)
             if not math.isclose(points, question.points):
-                yield f"question {question.number}: its checks are worth {points:g} points together; assignment.toml says {question.points:g}."
+                yield (
+                    f"question {question.number}: its checks are worth {points:g} points together; "
+                    f"assignment.toml says {question.points:g}."
+                )
             if edge > question.points * MOST_EDGE + 1e-9:
-                yield f"question {question.number}: {edge:g} of {question.points:g} points are edge; at most a quarter may be."
+                yield (
+                    f"question {question.number}: {edge:g} of {question.points:g} points are edge; "
+                    "at most a quarter may be."
+                )
             for number in question.edge.keys() - {entry.number for entry in mine}:
                 yield f"question {question.number}: edge names check {number}, which does not exist."
 

@@ -5,8 +5,8 @@ block. Nothing is executed on either side: no pickle, no object, no label crosse
 checked *before* anything is parsed, because safetensors itself accepts duplicate names, shapes of 2**40 entries and
 200,000 empty tensors.
 
-Values are written as a tree of JSON: ``None``, ``bool``, ``int`` and ``str`` stand for themselves, everything else is an
-object with a single tag:
+Values are written as a tree of JSON: ``None``, ``bool``, ``int`` and ``str`` stand for themselves, everything else is
+an object with a single tag:
 
 =========  =====================================================================================
 ``f``      a float that JSON lacks: ``nan``, ``inf``, ``-inf``

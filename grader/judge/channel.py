@@ -47,7 +47,7 @@ class Limit:
     def _end(self, reason: str) -> None:
         self.watched.kill()
         raise PlayerTimeout(
-            f"The program did not finish: {reason}. Look for a loop that never ends, or for work that should be vectorised."
+            f"The program did not finish: {reason}. Look for a loop that never ends, or for work to be vectorised."
         )
 
 

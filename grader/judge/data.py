@@ -1,4 +1,4 @@
-"""Data sets for checks: the judge has all of them, players map what it shares, and labels of evaluation data stay here."""
+"""Data sets for checks: players map what the judge shares; labels of evaluation data stay with the judge."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Judging:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Runs a check; one that failed runs again with the reference's functions in place of those that it relies on."""
+        """Runs a check; one that failed runs again with the reference's version of what it relies on."""
         if ENTRY not in item.stash:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)

@@ -129,7 +129,7 @@ class Loader:
         return _message(lambda: self.channel.read(limit))
 
     def player(self) -> Player:
-        """A fresh player: the one that was forked ahead of time, or a new one. A loader that is lost is started again."""
+        """A fresh player, forked ahead of time or now. A loader that is lost is started again."""
         if self._ahead is not None:
             player, self._ahead = self._ahead, None
             return player

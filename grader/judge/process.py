@@ -37,7 +37,7 @@ class Watched:
                 raise NotOurs(f"process {self.pid} is not there: {error}") from None
         try:
             self._process = psutil.Process(self.pid)
-            # A submission's code may have reached the process that tells this number: it must not make us kill a stranger.
+            # The process that tells this number has run a submission's code: it must not make us kill a stranger.
             if self.parent is not None and self._process.ppid() != self.parent:
                 raise NotOurs(f"process {self.pid} is no child of {self.parent}")
         except psutil.Error as error:

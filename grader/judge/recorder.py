@@ -1,4 +1,4 @@
-"""Keeps the report: every entry of the ledger has a verdict in it from the start, and each change is written at once."""
+"""Keeps the report: every entry of the ledger has a verdict from the start, and each change is written at once."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ class RuleChecks:
     @staticmethod
     def _too_few(order: int, at_least: int, evidence: str) -> Explanation:
         return Explanation(
-            f"This version is meant to show the computation with {at_least} explicit loop{'s' * (at_least > 1)} over the data.",
+            f"This version is meant to show {at_least} explicit loop{'s' * (at_least > 1)} over the data.",
             expected=f"{at_least} nested loop{'s' * (at_least > 1)}",
             got="no loop" if order < 1 else f"{order} loop",
             evidence=evidence,
@@ -242,7 +242,7 @@ class RuleChecks:
         return Growth(_exponent(operations, factor), _exponent(lines, factor))
 
     def traced(self, function: Function, *args: Any) -> Any:
-        """Calls ``function`` under the trace; raises :class:`RuleBroken` when a forbidden function of torch is called."""
+        """Calls ``function`` under the trace; raises :class:`RuleBroken` when it calls a forbidden function."""
         result, trace = function.traced(*args)
         functions = trace.get("functions")
         rules = self._rules_for(function._path)

@@ -30,7 +30,7 @@ class Variant:
         about: what is special about it, in a sentence.
         start: what it is made from.
         changes: what is replaced.
-        loses: numbers of the checks, or of whole questions, that must not pass; all others must. ``["all"]``: none passes.
+        loses: numbers of the checks, or of whole questions, that must not pass; all others must. ``["all"]``: none.
     """
 
     name: str
@@ -68,7 +68,7 @@ def write_variant(variant: Variant, assignment: Assignment, folder: Path) -> Non
         text = file.read_text(encoding="utf-8")
         if text.count(change.old) != 1:
             raise AssignmentError(
-                f"variant {variant.name!r}: the text to replace occurs {text.count(change.old)} times in {change.file}, "
-                f"where it must occur once: {change.old[:80]!r}"
+                f"variant {variant.name!r}: {change.file} holds the text to replace {text.count(change.old)} times, "
+                f"where it must hold it once: {change.old[:80]!r}"
             )
         file.write_text(text.replace(change.old, change.new), encoding="utf-8")

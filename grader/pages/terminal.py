@@ -64,7 +64,7 @@ def _counts(report: Report) -> Text:
 
 
 def student_view(report: Report, *, everything: bool = False) -> RenderableType:
-    """What a student reads: questions with their checks, and for each check that failed what was expected and what came."""
+    """What a student reads: every check, and for each that failed what was expected and what came."""
     ordered = sorted(report.verdicts, key=lambda verdict: natural_key(verdict.number))
     lines: list[RenderableType] = [*(Text(problem, "yellow") for problem in _remarks(report))]
     for _, verdicts in groupby(ordered, key=lambda verdict: verdict.number.rpartition(".")[0]):

@@ -2,8 +2,8 @@
 
 Real files import an IDE's suggestions, plotting libraries and Colab's drive without using them in what is graded. Such
 an import must not fail the module: the name is bound to an :class:`Absent`, which is inert while modules are loaded
-(``plt.rcParams[...] = ...``, ``drive.mount(...)`` at module level pass) and raises :class:`AbsentError`, with a sentence, when
-graded code uses it.
+(``plt.rcParams[...] = ...``, ``drive.mount(...)`` at module level pass) and raises :class:`AbsentError`, with a
+sentence, when graded code uses it.
 """
 
 from __future__ import annotations

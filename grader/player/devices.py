@@ -1,7 +1,7 @@
 """Runs code that asks for CUDA on a machine that has none: the CPU takes its place.
 
-Public files default to ``device='cuda'`` or call ``.cuda()``. Where the grader runs on the CPU, the device is not what is
-graded, so every request for CUDA is answered by the CPU.
+Public files default to ``device='cuda'`` or call ``.cuda()``. Where the grader runs on the CPU, the device is not
+what is graded, so every request for CUDA is answered by the CPU.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 
 def install(device: str) -> None:
-    """Puts the CPU in CUDA's place for the rest of this process; ``device`` is ``cpu``, ``cpu-for-cuda`` or ``cuda``."""
+    """Puts the CPU in CUDA's place from now on, where ``device`` is ``cpu-for-cuda``."""
     if device != "cpu-for-cuda":
         return
     CpuForCuda().__enter__()  # type: ignore[no-untyped-call]

@@ -77,7 +77,7 @@ def _is_installed(name: str) -> bool:
 
 
 class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the submission's modules, the course's helpers and the submission's other files, in that order, last of all."""
+    """Finds the submission's modules, the course's helpers, the submission's other files; asked last of all."""
 
     def __init__(self, library: Library) -> None:
         self.library = library

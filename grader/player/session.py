@@ -1,7 +1,7 @@
 """What a player does for one check: it reads requests, runs the submission's code and writes answers.
 
-Everything measured or decided here is for words only: the code that is graded runs in this very process and can forge any
-frame. It cannot know the right numbers, so a forged frame is worth as much as a wrong return value.
+Everything measured or decided here is for words only: the code that is graded runs in this very process and can forge
+any frame. It cannot know the right numbers, so a forged frame is worth as much as a wrong return value.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Session:
         return Frame({"value": True})
 
     def _patch(self, request: Frame) -> Frame:
-        """Puts a stand-in for the reference's function wherever the submission's own, or a failed import of it, is bound."""
+        """Puts a stand-in for the reference's function wherever the submission's own is bound."""
         path, stand_in = request.message["path"], self.values.decode(request.message["values"], request)
         module, _, name = path.rpartition(".")
         own = getattr(self.library.modules.get(module), name, None)

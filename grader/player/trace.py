@@ -1,4 +1,4 @@
-"""Counts what a call does, for the rules: operations that torch dispatches, functions of torch, lines of the submission.
+"""Counts what a call does: operations that torch dispatches, functions of torch, lines of the submission.
 
 The counters run beside the student's code and can be tampered with; the judge treats them as evidence, next to the
 source text and to costs that it measures from outside.

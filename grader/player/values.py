@@ -1,4 +1,4 @@
-"""The player's side of values: objects that stay here and are known by number, and stand-ins for what stays in the judge."""
+"""The player's side of values: objects that stay here, and stand-ins for what stays in the judge."""
 
 from __future__ import annotations
 

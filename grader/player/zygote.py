@@ -1,8 +1,8 @@
 """The zygote: a clean interpreter with torch and numpy preloaded and nothing secret in it.
 
-It is started as a new program (``python -I -B -m grader.player.zygote``) before anything secret exists, listens on a Unix
-socket, and forks a *loader* for every connection. The loader confines itself, loads one submission's modules and forks a
-*player* for each check, ahead of time. All of them run on one thread: a second thread in a parent hangs its children.
+It is started as a new program (``python -I -B -m grader.player.zygote``) before anything secret exists, listens on a
+Unix socket, and forks a *loader* for every connection. The loader confines itself, loads one submission's modules and
+forks a *player* for each check, ahead of time. All run on one thread: a second thread in a parent hangs its children.
 
 Conversation on a loader's connection, in frames of :mod:`grader.contract.wire`:
 

@@ -1,0 +1,27 @@
+"""A straight line through points."""
+
+from helpers import centred
+from vectors import dot
+
+
+class Line:
+    """The line y = slope * x + offset with the smallest sum of squared errors."""
+
+    def __init__(self):
+        self.slope = None
+        self.offset = None
+
+    def fit(self, x, y):
+        """Fits the line to the points x (N,), y (N,). Returns self."""
+        # [task] The slope is the inner product of the centred x and y, divided by that of the centred x with itself.
+        dx, dy = centred(x), centred(y)
+        self.slope = dot(dx, dy) / dot(dx, dx)
+        self.offset = y.mean() - self.slope * x.mean()
+        return self
+        # [end]
+
+    def predict(self, x):
+        """The line's values (N,) at x (N,)."""
+        # [task] Put x into the equation of the line.
+        return self.slope * x + self.offset
+        # [end]
