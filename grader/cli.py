@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -49,18 +50,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("grader: interrupted; what was graded so far is in the output folder", file=sys.stderr)
         return int(Exit.INTERRUPTED)
-    except (ValueError, OSError) as error:
-        if not _is_of_the_user(error):
-            raise
-        print(f"grader: {error}", file=sys.stderr)
-        return int(Exit.USAGE)
+    except Exception as error:  # noqa: BLE001 - the process boundary: Python's own exit code, 1, means something else here
+        if _is_of_the_user(error):
+            print(f"grader: {error}", file=sys.stderr)
+            return int(Exit.USAGE)
+        traceback.print_exc()
+        return int(Exit.GRADER_ERROR)
 
 
 def _is_of_the_user(error: Exception) -> bool:
     from grader.contract.assignment import AssignmentError
+    from grader.judge.submission import IntakeError
     from grader.kit.new import NewError
 
-    return isinstance(error, UsageError | AssignmentError | NewError | OSError)
+    return isinstance(error, UsageError | AssignmentError | IntakeError | NewError | OSError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -223,6 +226,8 @@ def _run(
     setting = Setting(course.root, assignment, choices, address())
     finished = []
     for each in _with_progress(Run(jobs, setting, at_once), len(jobs), assignment.name):
+        if each.unusable:
+            raise UsageError(each.unusable)
         if each.report is not None:
             write_atomically(each.job.out / "results.json", dumps(results(each.report)))
         finished.append(each)
@@ -279,13 +284,15 @@ def _jobs(paths: Sequence[Path], assignment: Assignment, out: Path) -> list[Job]
     found = [pair for path in paths for pair in discover(path, looked_for)]
     if not found:
         raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
-    names: dict[str, int] = {}
-    jobs = []
+    jobs: dict[str, Job] = {}
     for name, upload in found:
-        names[name] = names.get(name, 0) + 1
-        unique = name if names[name] == 1 else f"{name}-{names[name]}"
-        jobs.append(Job(unique, upload, out / unique))
-    return jobs
+        unique, count = name, 1
+        # Names are folders, and some file systems take no notice of capitals.
+        while unique.casefold() in jobs:
+            count += 1
+            unique = f"{name}-{count}"
+        jobs[unique.casefold()] = Job(unique, upload, out / unique)
+    return list(jobs.values())
 
 
 def _recognise(path: Path, course: Course) -> str:
@@ -315,3 +322,7 @@ def _tell_of_grader_errors(finished: Sequence[Finished]) -> Exit:
         if each.report is None:
             print(each.log[-2000:], file=sys.stderr)
     return Exit.GRADER_ERROR if failed else Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

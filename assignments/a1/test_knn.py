@@ -572,7 +572,7 @@ def test_cross_validate_percent(student, draw, expect):
     x, y = clusters(draw, big=31, small=13, lonely=6)
     got = student.knn.knn_cross_validate(x, y, num_folds=5, k_choices=[1])
     for accuracy in fold_accuracies(expect, got, 1, num_folds=5):
-        expect(accuracy, "accuracy for k = 1").is_between(40.0, 100.001)
+        expect(accuracy, "accuracy for k = 1").is_between(35.0, 100.001)
 
 
 # ---- 8. knn_get_best_k ---------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ class Losses:
                 self._compare(got, self.right(W, X, y, 0.0), part)
 
     def cost(self, cost):
-        """The sizes of the real problem, where a gradient by finite differences needs 30,730 evaluations of the loss."""
+        """The sizes of the real problem, where finite differences take 30,730 evaluations of the loss."""
         parts, (W, X, y) = self._right_parts(), problem(self.draw, n=8, d=3073, c=10)
         spent = cost(self.function, W, X, y, 0.0)
         for part in parts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -87,6 +88,9 @@ class Ledger:
 
     def _of_entries(self, assignment: Assignment) -> Iterator[str]:
         numbers: dict[str, str] = {}
+        for check, count in Counter(entry.check for entry in self.entries).items():
+            if count > 1:
+                yield f"{check}: {count} checks have this name; give files of checks names of their own."
         for entry in self.entries:
             if assignment.question_of(entry.number) is None:
                 yield f"{entry.check}: number {entry.number!r} belongs to no question of assignment.toml; correct it."
@@ -121,9 +125,9 @@ class Ledger:
                 yield f"question {question.number}: edge names check {number}, which does not exist."
 
 
-def missing_entry(question: Question) -> Entry:
-    """Stands for all checks of a question whose file could not be collected."""
-    return Entry(f"question {question.number}", question.number, question.function, question.points)
+def missing_entry(question: Question, points: float) -> Entry:
+    """Stands for the checks of a question, worth ``points`` together, whose file could not be collected."""
+    return Entry(f"question {question.number}", question.number, question.function, points)
 
 
 def _entry(fields: dict[str, object]) -> Entry:

@@ -11,7 +11,7 @@ an object with a single tag:
 =========  =====================================================================================
 ``f``      a float that JSON lacks: ``nan``, ``inf``, ``-inf``
 ``l t s``  list, tuple, set: a list of values
-``d``      dict: a list of ``[key, value]`` pairs
+``d``      dict, whatever its sort: a list of ``[key, value]`` pairs
 ``x``      torch.Tensor, by its index in the frame; ``dev`` is the device it belongs on
 ``n``      numpy array or numpy scalar, by its index in the frame
 ``dtype``  torch.dtype, by name
@@ -28,6 +28,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -180,8 +181,8 @@ def _check_header(block: bytes, caps: Caps) -> int:
         pairs = json.loads(block[8 : 8 + length].decode("utf-8"), object_pairs_hook=list)
     except (ValueError, RecursionError):
         raise WireError("the tensors of the answer have no valid header") from None
-    if not isinstance(pairs, list) or len(pairs) > caps.tensors:
-        raise WireError(f"the answer holds more than {caps.tensors} tensors")
+    if not _is_object(pairs) or len(pairs) > caps.tensors:
+        raise WireError(f"the answer holds more than {caps.tensors} tensors, or no list of them")
     names = [name for name, _ in pairs]
     if sorted(names) != sorted(str(index) for index in range(len(names))):
         raise WireError("the tensors of the answer are not numbered from 0")
@@ -190,18 +191,23 @@ def _check_header(block: bytes, caps: Caps) -> int:
     return len(pairs)
 
 
-def _check_entry(name: str, fields: object, caps: Caps) -> None:
-    entry = dict(fields) if isinstance(fields, list) and all(isinstance(pair, tuple) for pair in fields) else {}
+def _is_object(value: Any) -> bool:
+    """Whether a value is a JSON object, read as a list of pairs: the only source of tuples."""
+    return isinstance(value, list) and all(isinstance(pair, tuple) for pair in value)
+
+
+def _check_entry(name: str, fields: Any, caps: Caps) -> None:
+    entry = dict(fields) if _is_object(fields) else {}
     shape: Any = entry.get("shape")
     offsets: Any = entry.get("data_offsets")
     dtype = entry.get("dtype")
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise WireError(f"tensor {name} of the answer has the unknown dtype {str(dtype)[:20]!r}")
     if not _are_sizes(shape) or len(shape) > caps.dims:
         raise WireError(f"tensor {name} of the answer has no valid shape of at most {caps.dims} dimensions")
     if not _are_sizes(offsets) or len(offsets) != 2:
         raise WireError(f"tensor {name} of the answer has no valid place")
-    if math.prod(shape) * ITEM_BYTES[str(dtype)] != offsets[1] - offsets[0]:
+    if math.prod(shape) * ITEM_BYTES[dtype] != offsets[1] - offsets[0]:
         raise WireError(f"tensor {name} of the answer is not as long as its shape says")
 
 
@@ -226,8 +232,8 @@ class Encoder:
         self.bytes = 0
 
     def encode(self, value: Any, depth: int = 0) -> Any:
-        """The tree of ``value``."""
-        if depth > self.caps.depth:
+        """The tree of ``value``, which stands ``depth`` levels of JSON below the first."""
+        if depth > 2 * self.caps.depth:
             raise Unsendable(f"the value is nested more than {self.caps.depth} deep")
         kind = type(value)
         if value is None or kind is bool:
@@ -235,17 +241,17 @@ class Encoder:
         if kind in _SCALARS:
             return _SCALARS[kind](self, value)
         if kind in _SEQUENCES:
-            return {_SEQUENCES[kind]: [self.encode(item, depth + 1) for item in value]}
-        if kind is dict:
-            return {"d": [[self._key(key), self.encode(item, depth + 1)] for key, item in value.items()]}
+            return {_SEQUENCES[kind]: [self.encode(item, depth + 2) for item in value]}
+        if kind in _DICTS:
+            return {"d": [[self._key(key, depth + 3), self.encode(item, depth + 3)] for key, item in value.items()]}
         return self._other(value, depth)
 
-    def _key(self, key: Any) -> Any:
+    def _key(self, key: Any, depth: int) -> Any:
         if type(key) in (str, int, float, bool) or key is None:
-            return self.encode(key)
+            return self.encode(key, depth)
         if isinstance(key, tuple):
-            return self.encode(tuple(key))
-        return self.encode(key) if hasattr(key, "dtype") else self._refuse_key(key)
+            return self.encode(tuple(key), depth)
+        return self.encode(key, depth) if hasattr(key, "dtype") else self._refuse_key(key)
 
     @staticmethod
     def _refuse_key(key: Any) -> Any:
@@ -303,6 +309,7 @@ _SCALARS: dict[type, Callable[[Encoder, Any], Any]] = {
     float: lambda _, value: Encoder._float(value),
 }
 _SEQUENCES: dict[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "s"}
+_DICTS = (dict, OrderedDict, defaultdict)
 
 
 def _from_numpy(value: Any) -> torch.Tensor:
@@ -310,7 +317,8 @@ def _from_numpy(value: Any) -> torch.Tensor:
     import torch
 
     try:
-        return torch.from_numpy(numpy.array(value, order="C", copy=True, subok=False))
+        native = value.dtype.newbyteorder("=")
+        return torch.from_numpy(numpy.array(value, native, order="C", copy=True, subok=False))
     except TypeError:
         raise Unsendable(f"a numpy array has the dtype {value.dtype}, which no answer needs") from None
 
@@ -358,8 +366,10 @@ def _index(value: Any) -> int:
 
 
 def _hashable(key: Any) -> Any:
-    # A tensor or an array is hashed by identity: as a key it would be lost to every look-up.
-    return key.item() if hasattr(key, "item") and getattr(key, "ndim", 1) == 0 else key
+    # A tensor or an array is hashed by identity: as a key it would be lost to every look-up. They are known by their
+    # types' names, since an attribute of an object that stays in the player cannot be looked for without asking it.
+    is_array = type(key).__name__ in ("Tensor", "ndarray")
+    return key.item() if is_array and key.ndim == 0 else key
 
 
 def _named(kind: str) -> Callable[[Decoder, Any, Any], Any]:
@@ -367,8 +377,12 @@ def _named(kind: str) -> Callable[[Decoder, Any, Any], Any]:
         import torch
 
         if kind == "device":
-            return torch.device(str(name))
-        dtype = getattr(torch, str(name), None)
+            try:
+                return torch.device(str(name))
+            except RuntimeError:
+                raise WireError("the answer names an unknown device") from None
+        # Not getattr, which imports parts of torch that are loaded on demand.
+        dtype = vars(torch).get(str(name))
         if not isinstance(dtype, torch.dtype):
             raise WireError("the answer names an unknown dtype")
         return dtype

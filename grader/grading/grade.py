@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ import pytest
 from grader.contract.assignment import Assignment
 from grader.contract.report import Report, from_json, to_json, write_atomically
 from grader.contract.verdict import Explanation, Status
-from grader.judge import plugin
+from grader.judge import judging, plugin, recording  # noqa: F401 - imported before judges are forked
 from grader.judge.order import Order
 from grader.judge.prepare import Options, prepare
 
@@ -60,31 +59,36 @@ class _Order:
         plugin.judge(config, self.order, runs=True, records=True)
 
 
-def judge_in_this_process(job: Job, setting: Setting) -> int:
-    """Judges ``job`` and writes its report; returns pytest's exit code."""
-    with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o711)  # noqa: S103 - players reach what lies below; they cannot list it
-        order = prepare(
-            job.upload,
-            job.name,
-            setting.assignment,
-            setting.course,
-            Path(folder),
-            setting.address,
-            job.report,
-            setting.options,
-        )
-        return int(pytest.main(_arguments(setting.assignment), plugins=[_Order(order)]))
+def judge_in_this_process(job: Job, setting: Setting, folder: Path) -> int:
+    """Judges ``job`` and writes its report; returns pytest's exit code.
+
+    ``folder`` exists and is empty; whoever made it removes it, since a judge may end at any moment.
+    """
+    order = prepare(
+        job.upload,
+        job.name,
+        setting.assignment,
+        setting.course,
+        folder,
+        setting.address,
+        job.report,
+        setting.options,
+    )
+    return int(pytest.main(_arguments(setting.assignment), plugins=[_Order(order)]))
 
 
 def _arguments(assignment: Assignment) -> list[str]:
     folder = str(assignment.folder)
     return [
         "-q",
+        # Verdicts explain themselves; pytest's own account of a failed check takes longer than the check.
+        "--tb=native",
         "-p",
         "grader.judge.plugin",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:unraisableexception",  # it collects all garbage, twice
         "-c",
         os.devnull,
         f"--rootdir={folder}",
@@ -98,16 +102,15 @@ def _arguments(assignment: Assignment) -> list[str]:
 
 @contextmanager
 def plain_pytest() -> Iterator[None]:
-    """No plugin of the machine's environment has a say in a verdict."""
-    before = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    """No plugin and no option of the machine's environment has a say in a verdict."""
+    names = ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS", "PYTEST_ADDOPTS")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
-        else:
-            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = before
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(before)
 
 
 def settle(job: Job, log: str) -> Report | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +16,7 @@ from pathlib import Path
 
 from grader.contract.report import Report
 from grader.grading.grade import Job, Setting, judge_in_this_process, plain_pytest, settle
+from grader.judge.order import UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,13 @@ class Finished:
         job: the submission.
         report: its report; ``None`` when the judge failed before it knew the checks.
         log: what the judge said, for staff.
+        unusable: why the assignment's checks cannot be used; empty if they can. Nothing was graded otherwise.
     """
 
     job: Job
     report: Report | None
     log: str
+    unusable: str = ""
 
     @property
     def grader_failed(self) -> bool:
@@ -41,66 +48,83 @@ class Run:
         self.waiting = list(reversed(jobs))
         self.setting = setting
         self.at_once = max(at_once, 1)
-        self.judges: dict[int, tuple[Job, Path]] = {}
+        self.judges: dict[int, tuple[Job, Path]] = {}  # process -> its job, and the private folder of its grading
 
     def __iter__(self) -> Iterator[Finished | None]:
         """Each submission as it ends; ``None`` now and then, so that the caller can show that time passes."""
-        with tempfile.TemporaryDirectory(prefix="logs-") as logs, plain_pytest():
+        with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as folder, plain_pytest():
+            # Players come through to the folders that are opened to them, and can list nothing on their way.
+            os.chmod(folder, 0o711)  # noqa: S103 - players reach what lies below; they cannot list it
             try:
                 while self.waiting or self.judges:
                     while self.waiting and len(self.judges) < self.at_once:
-                        self._start(self.waiting.pop(), Path(logs))
+                        self._start(self.waiting.pop(), Path(tempfile.mkdtemp(dir=folder)))
                     yield self._next()
             finally:
                 self._end()
 
-    def _start(self, job: Job, logs: Path) -> None:
+    def _start(self, job: Job, folder: Path) -> None:
+        folder.chmod(0o711)
         job.out.mkdir(parents=True, exist_ok=True)
         job.report.unlink(missing_ok=True)
-        log = logs / f"{len(self.waiting)}.log"
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            _judge(job, self.setting, log)
-        self.judges[pid] = job, log
+            _judge(job, self.setting, folder)
+        self.judges[pid] = job, folder
 
     def _next(self) -> Finished | None:
         for pid in list(self.judges):
             if os.waitpid(pid, os.WNOHANG)[0]:
-                job, log = self.judges.pop(pid)
-                text = log.read_text(errors="replace") if log.exists() else ""
-                return Finished(job, settle(job, text), text)
+                job, folder = self.judges.pop(pid)
+                log = _text(_log(folder))
+                finished = Finished(job, settle(job, log), log, _text(folder / UNUSABLE))
+                shutil.rmtree(folder, ignore_errors=True)
+                return finished
         _wait_a_moment()
         return None
 
     def _end(self) -> None:
         for pid in self.judges:
             with suppress(ProcessLookupError):
-                os.kill(pid, 15)
+                os.kill(pid, signal.SIGTERM)
         for pid in self.judges:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
 
 
 def _wait_a_moment() -> None:
-    """Sleeps until a child ends, but not for long."""
-    import signal
-
-    if hasattr(signal, "sigtimedwait"):
-        signal.sigtimedwait([signal.SIGCHLD], 0.05)
+    # No signal wakes a process that leaves SIGCHLD at its default, and a changed one would be handed on to the judges.
+    time.sleep(0.02)
 
 
-def _judge(job: Job, setting: Setting, log: Path) -> None:
+def _log(folder: Path) -> Path:
+    """What a judge says, beside its folder."""
+    return folder.with_suffix(".log")
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.exists() else ""
+
+
+def _judge(job: Job, setting: Setting, folder: Path) -> None:
     """Becomes a judge. Never returns."""
     code = 70
     try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # An interruption is for the parent, which ends its judges.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # What the parent holds is no garbage of ours: it need not be looked through, nor its pages be copied.
+        gc.freeze()
+        descriptor = os.open(_log(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
-        code = judge_in_this_process(job, setting)
+        # The parent may have put something else in the place of its own standard output.
+        sys.stdout = os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace")
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+        code = judge_in_this_process(job, setting, folder)
     except BaseException:  # noqa: BLE001 - the process boundary: the parent reads the log
         import traceback
 

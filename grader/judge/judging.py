@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from _pytest.runner import runtestprotocol
 
 from grader.contract.ledger import Entry, Ledger
 from grader.contract.report import write_atomically
-from grader.contract.verdict import RuleBroken, Status, Verdict
+from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Bench, Cost, Play
 from grader.judge.checks import entry_of, forget, given, wanted
 from grader.judge.compare import Expectation, Names
@@ -93,6 +94,18 @@ class Judging:
         return status not in settled and question is not None and bool(question.relies_on)
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Generator[None, None, None]:
+        """Keeps a fixture from ending the session."""
+        with _no_way_out():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, None, None]:
+        """Keeps a fixture from ending the session."""
+        with _no_way_out():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Refuses a check whose function breaks a rule, before it runs."""
         play = item.stash.get(PLAY, None)
@@ -101,7 +114,8 @@ class Judging:
             if problem is not None:
                 raise RuleBroken(problem.explanation)
             play.watch_dynamic_code()
-        return (yield)
+        with _no_way_out():
+            return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -120,7 +134,7 @@ class Judging:
 
     def _verdict(self, item: pytest.Item, entry: Entry, call: pytest.CallInfo[None]) -> Verdict:
         error = call.excinfo.value if call.excinfo is not None else None
-        if call.when == "teardown" and error is not None:
+        if error is not None and not _is_of_the_submission(error, call.when):
             return grader_error(entry, error)
         assert isinstance(item, pytest.Function)
         play = item.stash.get(PLAY, None)
@@ -214,6 +228,25 @@ class Judging:
     def data(self) -> Data:
         """The data set that was given."""
         return self.bench.data
+
+
+@contextmanager
+def _no_way_out() -> Iterator[None]:
+    """``pytest.exit`` within a check is our error in this check, and ends no other."""
+    try:
+        yield
+    except pytest.exit.Exception as error:
+        raise RuntimeError(f"pytest.exit was called: {error.msg}") from error
+
+
+def _is_of_the_submission(error: BaseException, when: str) -> bool:
+    """Whether ``error`` may say something about the submission, by the phase of the check in which it was raised.
+
+    What fails while a fixture is set up is ours, unless the submission was asked there and did wrong.
+    """
+    if when == "teardown":
+        return False
+    return when == "call" or isinstance(error, SubmissionProblem | pytest.skip.Exception | pytest.xfail.Exception)
 
 
 def _status(reports: list[pytest.TestReport]) -> Status | None:

@@ -102,7 +102,7 @@ class Objects:
         stand_in = self.own[question["j"]]
         values = self.decode(question.get("value"), frame)
         attribute = question.get("attribute")
-        if attribute is not None and attribute not in stand_in.attributes:
+        if attribute is not None and not (isinstance(attribute, str) and attribute in stand_in.attributes):
             raise WireError("it asks for an attribute that was not handed in")
         encoder = Encoder(self._extend)
         try:

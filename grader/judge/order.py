@@ -13,6 +13,8 @@ from grader.contract.assignment import Assignment
 from grader.contract.course import Course
 from grader.contract.report import SubmissionInfo
 
+UNUSABLE = "unusable.txt"
+
 
 @dataclass(frozen=True)
 class Order:
@@ -60,6 +62,11 @@ class Order:
     def ledger_file(self) -> Path:
         """Where the first process that collects the checks writes the ledger."""
         return self.folder / "ledger.json"
+
+    @property
+    def unusable_file(self) -> Path:
+        """Where the judge writes why the assignment's checks cannot be used, if so: nothing is graded then."""
+        return self.folder / UNUSABLE
 
     def to_json(self) -> str:
         """The order as JSON."""

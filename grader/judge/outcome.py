@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from dataclasses import replace
 from functools import cache
@@ -28,7 +29,7 @@ def verdict_of(entry: Entry, play: Play | None, error: BaseException | None, sco
         return _finished(entry, play, score)
     if isinstance(error, SubmissionProblem):
         return _clean(entry.verdict(error.status, error.explanation), play)
-    if isinstance(error, pytest.skip.Exception):
+    if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
         reason = Explanation(f"This check was not made: {error.msg}")
         return _clean(entry.verdict(Status.NOT_RUN, reason), play)
     if isinstance(error, pytest.fail.Exception | AssertionError):
@@ -52,7 +53,7 @@ def grader_error(entry: Entry, error: BaseException | str) -> Verdict:
 def _finished(entry: Entry, play: Play | None, score: object) -> Verdict:
     if score is None:
         return _clean(entry.verdict(Status.PASSED, share=1.0), play)
-    if not isinstance(score, int | float) or isinstance(score, bool):
+    if not isinstance(score, int | float) or isinstance(score, bool) or not math.isfinite(score):
         return _clean(grader_error(entry, f"set_score was given {score!r}; a number of points was expected"), play)
     share = float(score) / entry.points if entry.points else 1.0
     verdict = entry.verdict(Status.PASSED, share=share)

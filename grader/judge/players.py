@@ -120,7 +120,9 @@ class Loader:
             text = f"{module}.py could not be imported. {found.explanation.message}"
             self.failures[module] = type(found)(Explanation(text, evidence=found.explanation.evidence))
         else:
-            self.notes[module] = [str(note) for note in answer["value"]] if not failed else []
+            # By now the module has run in the process that answers, and may have answered in its place.
+            told = answer.get("value")
+            self.notes[module] = [str(note)[:500] for note in told][:50] if isinstance(told, list) else []
         return True
 
     def _ask(self, message: dict[str, Any], budget: Budget) -> dict[str, Any]:
@@ -138,7 +140,16 @@ class Loader:
         except (SubmissionProblem, NotOurs, OSError):
             self._end()
             self._start()
+        try:
             return self._forked()
+        except (NotOurs, ConnectionError) as error:
+            raise BadAnswer(
+                Explanation(
+                    "The program interferes with the process that loads it, so that nothing of it can be run. "
+                    "Leave processes, sockets and pipes alone while your modules are imported.",
+                    evidence=type(error).__name__,
+                )
+            ) from None
 
     def prepare_next(self) -> None:
         """Asks for the next player, and does not wait for it."""
@@ -162,7 +173,7 @@ class Loader:
         watched = Watched(pid if type(pid) is int else -1, parent=self.watched.pid)
         assert self._coming is not None
         (pipes, scratch), self._coming = self._coming, None
-        return Player(watched, pipes, scratch, lambda: self._how_it_ended(watched.pid))
+        return Player(watched, pipes, scratch, lambda: self._how_it_ended(watched))
 
     def _send_descriptors(self, message: dict[str, Any], descriptors: Sequence[int]) -> None:
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
@@ -172,11 +183,13 @@ class Loader:
         sent = self.connection.sendmsg([data], [rights])
         self.connection.sendall(data[sent:])
 
-    def _how_it_ended(self, pid: int) -> str:
+    def _how_it_ended(self, player: Watched) -> str:
+        # A player that has closed its pipes may live on, and the loader would wait for its end.
+        player.kill()
         with contextlib.suppress(SubmissionProblem, WireError, KeyError, NotOurs, OSError):
             if self._coming is not None:
                 self._ahead = self._forked()
-            return str(self._ask({"op": "status", "pid": pid}, Budget(2.0, 5.0))["value"])[:200]
+            return str(self._ask({"op": "status", "pid": player.pid}, Budget(2.0, 5.0))["value"])[:200]
         return "it was ended"
 
     def _end(self) -> None:

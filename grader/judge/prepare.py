@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def prepare(
         submission=info(name, submission),
         sources=_in_order_of_imports(submission),
         missing={**submission.missing, **_faults(submission)},
-        roots=tuple(str(path) for path in (assignment.provided, *submission.roots) if path.is_dir()),
+        roots=tuple(str(path) for path in (_provided(assignment, folder), *submission.roots) if path.is_dir()),
         files=tuple(str(submission.folder / file) for file in submission.files),
         address=address,
         folder=folder,
@@ -84,6 +85,16 @@ def prepare(
         visible_only=options.visible_only,
         report=report,
     )
+
+
+def _provided(assignment: Assignment, folder: Path) -> Path:
+    """The course's helpers, copied to where players can read them: the course's own folders are closed to them."""
+    copy = folder / "provided"
+    if assignment.provided.is_dir():
+        shutil.copytree(assignment.provided, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy
 
 
 def _unusable(assignment: Assignment, folder: Path, problem: str) -> Submission:

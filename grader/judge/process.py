@@ -33,13 +33,14 @@ class Watched:
         if hasattr(os, "pidfd_open"):
             try:
                 self._pidfd = os.pidfd_open(self.pid)
-            except OSError as error:
+            except (OSError, OverflowError) as error:
                 raise NotOurs(f"process {self.pid} is not there: {error}") from None
         try:
-            self._process = psutil.Process(self.pid)
+            process = psutil.Process(self.pid)
             # The process that tells this number has run a submission's code: it must not make us kill a stranger.
-            if self.parent is not None and self._process.ppid() != self.parent:
+            if self.parent is not None and process.ppid() != self.parent:
                 raise NotOurs(f"process {self.pid} is no child of {self.parent}")
+            self._process = process
         except psutil.Error as error:
             raise NotOurs(f"process {self.pid} is not there: {error}") from None
         finally:

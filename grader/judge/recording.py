@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
 
+from grader.contract.assignment import Question
 from grader.contract.ledger import Ledger, missing_entry
+from grader.contract.report import write_atomically
 from grader.judge.data import Data
 from grader.judge.judging import LOADING, VERDICT
 from grader.judge.order import Order
@@ -48,7 +51,9 @@ class Recording:
         if not self.not_collected and not self.order.visible_only:
             problems = ledger.problems(self.assignment, self.names)
             if problems:
-                raise pytest.UsageError("\n".join([f"{self.assignment.folder}: the checks are not usable:", *problems]))
+                text = "\n".join([f"{self.assignment.folder}: the checks are not usable:", *problems])
+                write_atomically(self.order.unusable_file, text)
+                raise pytest.UsageError(text)
         self.recorder.open(ledger)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -66,11 +71,17 @@ class Recording:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Gives every question whose checks were not collected a verdict of its own, and writes the report."""
+        """Gives every question of which checks were not collected a verdict for them, and writes the report."""
         self._open()
         if self.not_collected:
-            collected = {entry.number.rpartition(".")[0] for entry in self.recorder.ledger.entries}
             for question in self.assignment.content.questions:
-                if question.number not in collected and (not question.needs or question.needs in self.names):
-                    self.recorder.fail(missing_entry(question), "\n".join(self.not_collected))
+                lost = self._lost_points(question)
+                if lost > 0 and (not question.needs or question.needs in self.names):
+                    self.recorder.fail(missing_entry(question, lost), "\n".join(self.not_collected))
         self.recorder.write()
+
+    def _lost_points(self, question: Question) -> float:
+        """What the checks of a question are worth that are not in the ledger."""
+        entries = self.recorder.ledger.entries
+        mine = [entry.points for entry in entries if self.assignment.question_of(entry.number) is question]
+        return round(question.points - math.fsum(mine), 6)

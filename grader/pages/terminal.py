@@ -91,9 +91,11 @@ def _verdict_lines(verdict: Verdict, everything: bool) -> Iterator[RenderableTyp
 
 def _details(verdict: Verdict, everything: bool) -> Iterator[tuple[str, str]]:
     told = verdict.explanation
-    if verdict.fixed_text and told is not None:
+    if verdict.fixed_text and told is not None and not everything:
+        # It stands alone: a note or a print might betray what the check hides.
         yield verdict.fixed_text, "default"
-    elif told is not None:
+        return
+    if told is not None:
         yield told.message, "default"
         for label, text in (("expected", told.expected), ("got", told.got), ("", told.difference), ("hint", told.hint)):
             if text:

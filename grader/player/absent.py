@@ -68,6 +68,11 @@ class Absent:
     def __exit__(self, *_: object) -> None:
         self._use()
 
+    def __or__(self, other: Any) -> Any:
+        return self._use()
+
+    __ror__ = __or__  # annotations: ``Thing | None``, evaluated where a function is defined
+
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()
 

@@ -195,7 +195,9 @@ def _binder(module: ModuleType, library: Library) -> Any:
         reason = f"{type(error).__name__}: {error}"
         library.notes.append(f"{module.__name__}: the import of {origin} failed ({reason})")
         if name != "*":
-            module.__dict__[name] = Absent(origin, reason)
+            # `import torch.nowhere` fails, and leaves torch itself as it is.
+            parent = sys.modules.get(name) if origin.startswith(f"{name}.") else None
+            module.__dict__[name] = parent or Absent(origin, reason)
             return
         source = origin.rpartition(".")[0]
         for public in library.exports.get(source, ()):

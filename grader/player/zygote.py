@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import gc
 import os
 import selectors
 import signal
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.contract.wire import Frame, pack, unpack
-from grader.player import absent, confine, devices
+from grader.player import absent, confine, devices, pages
 from grader.player.load import CourseFinder, Library
 from grader.player.session import Channel, Session, describe
 
@@ -199,6 +200,10 @@ def main() -> None:
     address, lifeline = sys.argv[1], int(sys.argv[2])
     confine.become_subreaper()
     preload()
+    # What is here now stays: the collector need not touch it, and a fork need not copy the tables of small pages.
+    gc.collect()
+    gc.freeze()
+    pages.gather()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(address)
     listener.listen(64)

@@ -120,6 +120,12 @@ def in_child(work: Callable[[], tuple[Any, str, Layers]]) -> Outcome:
     return Outcome(value, error, Layers.from_json(layers), status)
 
 
+def idle() -> None:
+    """Wait to be killed, and not for ever where a test fails."""
+    signal.alarm(10)
+    signal.pause()
+
+
 def become_ordinary(world: World) -> None:
     if AS_ROOT and not world.root:
         os.setgroups([])
@@ -515,7 +521,7 @@ def test_a_fork_bomb_in_the_loader_is_bounded() -> None:
         for born in range(100):
             try:
                 if os.fork() == 0:
-                    signal.pause()
+                    idle()
             except BlockingIOError:
                 return born
         return 100
@@ -543,13 +549,14 @@ def test_a_player_dies_with_its_parent(world: World) -> None:
     policy = Policy(uid=world.uid, without=world.without)
     middle = os.fork()
     if middle == 0:
+        os.close(hold_writer)
         become_ordinary(world)
         ready, ready_writer = os.pipe()
         if os.fork() == 0:
             confine.enter(policy)
             confine.seal(policy)
             os.write(ready_writer, b"x")
-            os.read(hold, 1)  # for ever
+            os.read(hold, 1)
         os.read(ready, 1)
         os._exit(0)
     os.close(alive_writer)
@@ -576,7 +583,7 @@ def test_an_abandoned_family_is_ended_and_reaped() -> None:
             for number_ in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number_, signal.SIG_IGN)
             os.write(writer, b"x")
-            signal.pause()
+            idle()
         for _ in range(8):
             os.read(ready, 1)
         before = len(descendants.living_descendants())
@@ -594,12 +601,13 @@ def test_reaping_a_loader_ends_what_it_left_in_its_group() -> None:
         if loader == 0:
             os.setsid()
             if os.fork() == 0:
-                signal.pause()
+                idle()
             os._exit(0)
         os.close(alive_writer)
         os.waitid(os.P_PID, loader, os.WEXITED | os.WNOWAIT)
         reaped = confine.reap()
         gone, _, _ = select.select([alive], [], [], 5)
+        confine.end_descendants()
         return [loader in reaped, bool(gone)], "", Layers()
 
     assert in_child(zygote).value == [True, True]
