@@ -823,7 +823,7 @@ def test_one_set_with_softmax(student, draw, expect):
 @weight(5)
 @visibility("visible")
 def test_softmax_on_images(student, data, expect):
-    """Softmax learns from 5,000 real images in 300 steps: it recognises at least 30 % of 1,000 others."""
+    """Softmax learns from 5,000 real images in 300 steps: it recognises at least 33 % of 1,000 others."""
     cifar = data.cifar10()
     X, y = torch.as_tensor(cifar.x_train[:6000]).flatten(1) / 255, torch.as_tensor(cifar.y_train[:6000])
     X = torch.cat([X - X[:5000].mean(dim=0), torch.ones(6000, 1)], dim=1)
@@ -832,4 +832,4 @@ def test_softmax_on_images(student, data, expect):
     W = model.W
     expect(W, "W").has_shape(3073, 10).is_finite()
     right = (X[5000:] @ torch.as_tensor(W).float()).argmax(dim=1) == y[5000:]
-    expect(100 * float(right.double().mean()), "accuracy in percent").is_between(30.0, 100.0)
+    expect(100 * float(right.double().mean()), "accuracy in percent").is_between(33.0, 100.0)

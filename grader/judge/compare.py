@@ -51,8 +51,8 @@ class Expectation:
     """An answer of a submission, and what can be asked of it.
 
     Every method returns the expectation itself, so that demands can be chained, and raises ``CheckFailed`` where the
-    answer does not meet them. Tensors and numpy arrays are interchangeable, as are tuples and lists, and numbers and
-    tensors of shape ``()``.
+    answer does not meet them. Tuples and lists are interchangeable, as are numbers and tensors of shape ``()``; a
+    numpy array does not stand for a tensor.
 
     Args:
         got: the answer: plain data from a player.
@@ -219,6 +219,8 @@ class Expectation:
         if want is None:
             raise TypeError(f"A check expects {describe(expected)} for {label}, which cannot be compared.")
         have = self._numbers(got, label, describe(expected))
+        if isinstance(expected, torch.Tensor) and isinstance(got, np.ndarray) and got.ndim:
+            fail(f"{label} is a numpy array, but should be a torch tensor. torch.from_numpy makes one of it.")
         if have.array.shape != want.array.shape:
             _fail_shape(label, expected, got, want, have)
         _check_kind(label, want, have, options.dtype)

@@ -14,12 +14,16 @@ from typing import Any
 
 from grader.contract.assignment import Rules
 from grader.contract.verdict import Explanation, RuleBroken
-from grader.judge.source import Definition, Reached, Texts, dotted, meaning
+from grader.judge.source import Definition, Reached, Texts, assignments, dotted, import_aliases, meaning
 from grader.judge.student import Function
 
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 HIDDEN_LOOPS = ("map", "filter", "numpy.vectorize", "numpy.apply_along_axis", "numpy.fromiter", "functools.reduce")
+
+# Calls of calls that are followed in the text.
+MOST_CALLS = 100
+
 DYNAMIC = ("eval", "exec", "compile", "__import__", "importlib.import_module", "getattr", "globals", "vars")
 
 # Begins the remark for staff on a forbidden function that was seen at work; it costs the whole question.
@@ -55,45 +59,114 @@ class Use:
 
 def forbidden_uses(texts: Texts, function: str, rules: Rules) -> list[Use]:
     """The forbidden names that ``function``, and what it runs through inside the submission, mentions."""
-    uses = [use for reached in texts.reached(function) for use in _uses(reached, rules)]
+    uses = [use for reached in texts.reached(function) for use in _uses(texts, reached, rules)]
     return sorted(set(uses), key=lambda use: (use.file, use.line, use.name))
 
 
-def _uses(reached: Reached, rules: Rules) -> Iterator[Use]:
-    for node in _outermost_names(reached.node):
-        name = dotted(node)
-        if name is None:
-            continue
-        full = meaning(reached.module.aliases, name)
-        found = forbidden(full, rules) or _as_method(node, full, reached, rules)
+# What a name stands for inside a function: a dotted name, or None for a value that only a run can tell.
+_Scope = Mapping[str, str | None]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _uses(texts: Texts, reached: Reached, rules: Rules) -> Iterator[Use]:
+    module = reached.module
+    scope = {name: target for name, target in module.aliases.items() if name not in module.definitions}
+    for node, names in _outermost_names(reached.node, scope):
+        found = _forbidden_name(texts, reached, node, names, rules)
         if found:
-            yield Use(found, reached.module.file, getattr(node, "lineno", 0))
+            yield Use(found, module.file, getattr(node, "lineno", 0))
+    for node in ast.walk(reached.node):
+        if _asks_for_gradients(node) and forbidden("Tensor.requires_grad_", rules):
+            yield Use("requires_grad", module.file, getattr(node, "lineno", 0) or node.value.lineno)  # type: ignore[attr-defined]
 
 
-def _as_method(node: ast.AST, full: str, reached: Reached, rules: Rules) -> str | None:
-    """``x.norm`` on a value that is no module: the rule's ``Tensor.norm``."""
-    if isinstance(node, ast.Attribute) and full.partition(".")[0] not in _imported(reached):
-        return forbidden(f"Tensor.{node.attr}", rules)
-    return None
+def _forbidden_name(texts: Texts, reached: Reached, node: ast.AST, names: _Scope, rules: Rules) -> str | None:
+    name = dotted(node) or ""
+    head, dot, rest = name.partition(".")
+    target = names.get(head, head)
+    if target is not None:
+        found = forbidden(target + dot + rest, rules)
+        if found or head in names:
+            return found
+        own = texts.named(reached, name)
+        if own and (not dot or isinstance(own.node, Definition | ast.Lambda)):
+            return None
+        starred = (forbidden(f"{star}.{name}", rules) for star in reached.module.stars)
+        found = next(filter(None, starred), None)
+        if found:
+            return found
+    if not dot or (head in ("self", "cls") and "." not in rest):
+        return None
+    # `x.norm` on a value that is no module: the rule's `Tensor.norm`.
+    method = name.rpartition(".")[2]
+    return None if method in _LIKE_OURS and method in texts.methods else forbidden(f"Tensor.{method}", rules)
 
 
-def _imported(reached: Reached) -> set[str]:
-    return {target.partition(".")[0] for target in reached.module.aliases.values()} | {"self", "cls"}
+# A layer's own `backward` is called as a tensor's is. Autograd is known by the gradients that it was asked for before.
+_LIKE_OURS = ("backward",)
 
 
-def _outermost_names(node: ast.AST) -> Iterator[ast.AST]:
-    """Names and attribute chains, each once and whole; annotations, which do nothing, are left out."""
-    stack: list[ast.AST] = [node]
+def _asks_for_gradients(node: ast.AST) -> bool:
+    """``requires_grad=True`` as an argument or an assignment."""
+    if isinstance(node, ast.keyword):
+        asked = node.arg == "requires_grad"
+    else:
+        targets = [target for target, _ in assignments(node)]
+        asked = any(isinstance(target, ast.Attribute) and target.attr == "requires_grad" for target in targets)
+    value = getattr(node, "value", None)
+    return asked and not (isinstance(value, ast.Constant) and not value.value)
+
+
+def _outermost_names(node: ast.AST, scope: _Scope) -> Iterator[tuple[ast.AST, _Scope]]:
+    """Names and attribute chains, each once and whole, with what names stand for there; annotations are left out."""
+    stack = [(node, scope)]
     while stack:
-        here = stack.pop()
-        if isinstance(here, ast.Attribute | ast.Name | ast.Call) and dotted(here) is not None:
-            yield here
+        here, scope = stack.pop()
+        if isinstance(here, (*_FUNCTIONS, *COMPREHENSIONS)):
+            scope = {**scope, **_bound(here, scope)}
+        if isinstance(here, ast.Attribute | ast.Name | ast.Call | ast.Subscript) and dotted(here) is not None:
+            yield here, scope
             if isinstance(here, ast.Call):
-                stack.extend(here.args)
+                stack.extend((argument, scope) for argument in here.args)
             continue
         if isinstance(here, ast.Attribute):
-            yield ast.copy_location(ast.Attribute(ast.Name("_", ast.Load()), here.attr, ast.Load()), here)
-        stack.extend(_parts(here))
+            unnamed = ast.Attribute(ast.Name("_", ast.Load()), here.attr, ast.Load())
+            yield ast.copy_location(unnamed, here), {**scope, "_": None}
+        stack.extend((part, scope) for part in _parts(here))
+
+
+def _bound(function: ast.AST, scope: _Scope) -> dict[str, str | None]:
+    """What a function binds itself: arguments and variables, which stand for a module where one is assigned to them."""
+    bound: dict[str, str | None] = {}
+    everywhere = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    for node in _own_nodes(function):
+        if isinstance(node, ast.arg):
+            bound.setdefault(node.arg, None)
+        elif isinstance(node, Definition):
+            bound.setdefault(node.name, None)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id not in everywhere:
+            bound.setdefault(node.id, None)
+        bound.update(import_aliases(node))
+        for target, value in [*assignments(node), *_walrus(node)]:
+            head, dot, rest = (dotted(value) or "").partition(".")
+            meant = bound.get(head) or (scope.get(head) if head not in bound else None)
+            if isinstance(target, ast.Name) and meant:
+                bound[target.id] = meant + dot + rest
+    return bound
+
+
+def _walrus(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    return [(node.target, node.value)] if isinstance(node, ast.NamedExpr) else []
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function in their order, without those of functions and comprehensions inside it."""
+    stack = list(ast.iter_child_nodes(function))[::-1]
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, (*_FUNCTIONS, *COMPREHENSIONS)):
+            stack.extend(list(ast.iter_child_nodes(node))[::-1])
 
 
 def _parts(node: ast.AST) -> Iterator[ast.AST]:
@@ -122,50 +195,66 @@ def dynamic_uses(texts: Texts, function: str) -> list[Use]:
     found = []
     for reached in texts.reached(function):
         for node in ast.walk(reached.node):
-            if isinstance(node, ast.Call) and dotted(node) is None and dotted(node.func) in DYNAMIC:
-                found.append(Use(str(dotted(node.func)), reached.module.file, node.lineno))
+            if isinstance(node, ast.Call) and dotted(node) is None:
+                name = meaning(reached.module.aliases, dotted(node.func) or "").removeprefix("builtins.")
+                if name in DYNAMIC:
+                    found.append(Use(name, reached.module.file, node.lineno))
     return found
 
 
 def loop_depth(texts: Texts, function: str) -> int:
     """How deeply loops are nested in ``function``, through what it calls inside the submission; recursion counts."""
     start = texts.find(function)
-    return _depth_of(texts, start, ()) if start else 0
+    return _depth_of(texts, start, {}) if start else 0
 
 
-def _depth_of(texts: Texts, here: Reached, above: tuple[Definition, ...]) -> int:
-    if here.node in above:
-        return 1
-    return _depth(texts, here, here.node, (*above, here.node))
+def _depth_of(texts: Texts, here: Reached, known: dict[ast.AST, int], calls: int = 0) -> int:
+    """``known``: depths found so far. A definition that is met again while it is looked at calls itself: a loop."""
+    if here.node not in known and calls < MOST_CALLS:
+        known[here.node] = 1
+        known[here.node] = _deepest(texts, here, known, calls)
+    return known.get(here.node, 0)
 
 
-def _depth(texts: Texts, here: Reached, node: ast.AST, above: tuple[Definition, ...]) -> int:
-    own = 0
-    if isinstance(node, LOOPS):
-        own = 1
-    elif isinstance(node, COMPREHENSIONS):
-        own = len(node.generators)
-    called = 0
-    name = dotted(node) if isinstance(node, ast.Name | ast.Attribute) else None
-    if name is not None:
-        own = max(own, int(meaning(here.module.aliases, name) in HIDDEN_LOOPS))
-        target = texts._in(here.module, name.replace("self.", here.name.partition(".")[0] + ".", 1))
-        called = _depth_of(texts, target, above) if target else 0
-    inside = max((_depth(texts, here, child, above) for child in ast.iter_child_nodes(node)), default=0)
-    return own + max(inside, called)
+def _deepest(texts: Texts, here: Reached, known: dict[ast.AST, int], calls: int) -> int:
+    deepest, stack = 0, [(here.node, 0)]
+    while stack:
+        node, depth = stack.pop()
+        depth += _own_loops(here, node)
+        name = dotted(node) if isinstance(node, ast.Name | ast.Attribute) else None
+        target = texts.named(here, name) if name else None
+        deepest = max(deepest, depth + (_depth_of(texts, target, known, calls + 1) if target else 0))
+        stack.extend((child, depth) for child in ast.iter_child_nodes(node))
+    return deepest
+
+
+def _own_loops(here: Reached, node: ast.AST) -> int:
+    if isinstance(node, COMPREHENSIONS):
+        return len(node.generators)
+    hidden = isinstance(node, ast.Call) and meaning(here.module.aliases, dotted(node.func) or "") in HIDDEN_LOOPS
+    return int(hidden or isinstance(node, LOOPS))
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How the work of a call grew between two sizes: exponents of dispatched operations and of executed lines."""
+    """How the work of a call grew between two sizes.
+
+    Attributes:
+        operations, lines: exponents of dispatched operations and of executed lines.
+        per_datum: operations or lines that came with each step of the size.
+    """
 
     operations: float
     lines: float
+    per_datum: float
 
     @property
     def order(self) -> int:
-        """The larger exponent, rounded: how many nested loops run over the data."""
-        return round(max(self.operations, self.lines))
+        """The larger exponent, rounded: how many nested loops run over the data.
+
+        Much work that does not grow hides a loop from the exponents, so that a step for each datum counts as one.
+        """
+        return max(round(max(self.operations, self.lines)), int(self.per_datum >= 1))
 
 
 class RuleChecks:
@@ -239,7 +328,8 @@ class RuleChecks:
         counts = [function.traced(*arguments)[1] for arguments in (small, large)]
         factor = math.log(_factor(small, large))
         operations, lines = ([_total(count, key) for count in counts] for key in ("operations", "lines"))
-        return Growth(_exponent(operations, factor), _exponent(lines, factor))
+        more = max(operations[1] - operations[0], lines[1] - lines[0])
+        return Growth(_exponent(operations, factor), _exponent(lines, factor), more / _difference(small, large))
 
     def traced(self, function: Function, *args: Any) -> Any:
         """Calls ``function`` under the trace; raises :class:`RuleBroken` when it calls a forbidden function."""
@@ -267,12 +357,17 @@ def _total(trace: Mapping[str, Any], key: str) -> float:
     return float(sum(count for count in values if type(count) is int and 0 <= count < 2**53))
 
 
-def _factor(small: Sequence[Any], large: Sequence[Any]) -> float:
-    ratios = [2.0]
+def _sizes(small: Sequence[Any], large: Sequence[Any]) -> Iterator[tuple[int, int]]:
     for one, other in zip(small, large, strict=True):
-        shapes = zip(getattr(one, "shape", ()), getattr(other, "shape", ()), strict=False)
-        ratios.extend(big / little for little, big in shapes if little)
-    return max(ratios)
+        yield from zip(getattr(one, "shape", ()), getattr(other, "shape", ()), strict=False)
+
+
+def _factor(small: Sequence[Any], large: Sequence[Any]) -> float:
+    return max([2.0, *(big / little for little, big in _sizes(small, large) if little)])
+
+
+def _difference(small: Sequence[Any], large: Sequence[Any]) -> int:
+    return max([1, *(big - little for little, big in _sizes(small, large))])
 
 
 def _exponent(counts: Sequence[float], log_factor: float) -> float:

@@ -1,4 +1,4 @@
-"""The text of a submission as the rules see it: functions by module, names by what they stand for.
+"""The text of a submission as the rules see it: definitions by module, names by what they stand for.
 
 Nothing is executed. The trees are those of the very bytes that the players run.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -15,16 +16,26 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @dataclass
 class ModuleText:
-    """One file: its definitions by name, and what its names stand for (``F`` -> ``torch.nn.functional``).
+    """One file: what it defines, and what its names stand for.
 
-    A method patched onto a class (``Net.loss = loss``) counts as one of its definitions.
+    Attributes:
+        name: its name as a module.
+        file: its name as a file.
+        definitions: functions and classes, and values that are no mere name (``OPS = {"d": torch.dist}``). What is
+            put onto a class from outside has a dotted name (``Net.loss = lambda self: ...``).
+        rebound: name -> what it is bound to after it was defined (``f = quick(f)``).
+        aliases: name -> the dotted name that it stands for (``F`` -> ``torch.nn.functional``).
+        patched: method put onto a class from outside -> the name of the function (``Net.loss = loss``).
+        stars: modules of which every name is imported.
     """
 
     name: str
     file: str
-    definitions: dict[str, Definition] = field(default_factory=dict)
+    definitions: dict[str, ast.AST] = field(default_factory=dict)
+    rebound: dict[str, list[ast.expr]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     patched: dict[str, str] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
 
 
 def read_module(name: str, file: str, text: str) -> ModuleText:
@@ -36,33 +47,54 @@ def read_module(name: str, file: str, text: str) -> ModuleText:
         return module
     for node in ast.walk(tree):
         module.aliases.update(import_aliases(node))
-    for statement in _flat(tree.body):
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            module.stars.append(node.module or "")
+    for statement in flat(tree.body):
         if isinstance(statement, Definition):
             module.definitions[statement.name] = statement
-        elif isinstance(statement, ast.Assign):
-            _note_assignment(module, statement)
+        for target, value in assignments(statement):
+            _note_assignment(module, target, value)
     return module
 
 
-def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Top-level statements, those inside ``if``, ``try`` and ``with`` included."""
-    for statement in body:
+def flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block, those inside ``if``, ``for``, ``try``, ``with`` and ``match`` included."""
+    stack = body[::-1]
+    while stack:
+        statement = stack.pop()
         yield statement
-        for name in ("body", "orelse", "finalbody"):
-            if not isinstance(statement, Definition | ast.For | ast.While):
-                yield from _flat(getattr(statement, name, []))
+        if not isinstance(statement, Definition):
+            inner = [statement, *getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
+            for holder in inner:
+                for name in ("body", "orelse", "finalbody"):
+                    stack.extend(getattr(holder, name, [])[::-1])
 
 
-def _note_assignment(module: ModuleText, statement: ast.Assign) -> None:
-    value = dotted(statement.value)
-    for target in statement.targets:
-        name = dotted(target)
-        if value is None or name is None:
-            continue
-        if "." in name:
-            module.patched[name] = value
+def assignments(statement: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Pairs of target and value of an assignment; tuples of the same length are taken apart."""
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        yield statement.target, statement.value
+    for target in statement.targets if isinstance(statement, ast.Assign) else ():
+        value = statement.value  # type: ignore[attr-defined]
+        if isinstance(target, ast.Tuple | ast.List):
+            apart = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts)
+            yield from zip(target.elts, value.elts if apart else [value] * len(target.elts), strict=True)
         else:
-            module.aliases.setdefault(name, meaning(module.aliases, value))
+            yield target, value
+
+
+def _note_assignment(module: ModuleText, target: ast.expr, value: ast.expr) -> None:
+    name, meant = dotted(target), dotted(value)
+    if name is None:
+        return
+    if name in module.definitions:
+        module.rebound.setdefault(name, []).append(value)
+    elif meant is None:
+        module.definitions[name] = value
+    elif "." in name:
+        module.patched[name] = meant
+    else:
+        module.aliases.setdefault(name, meaning(module.aliases, meant))
 
 
 def meaning(aliases: Mapping[str, str], name: str) -> str:
@@ -78,40 +110,61 @@ def import_aliases(node: ast.AST) -> dict[str, str]:
             alias.asname or alias.name.partition(".")[0]: alias.name if alias.asname else alias.name.partition(".")[0]
             for alias in node.names
         }
-    if isinstance(node, ast.ImportFrom) and node.level == 0:
-        return {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"}
+    if isinstance(node, ast.ImportFrom):
+        origin = f"{node.module}." if node.module else ""
+        return {alias.asname or alias.name: origin + alias.name for alias in node.names if alias.name != "*"}
     return {}
 
 
 def dotted(node: ast.AST) -> str | None:
     """``a.b.c`` for such an expression; imports and look-ups by a constant name count (``getattr(a, "b")``)."""
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
     if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        head = dotted(node.value)
-        return f"{head}.{node.attr}" if head else None
-    if isinstance(node, ast.Call):
-        return _dotted_call(node)
-    return None
+        head: str | None = node.id
+    elif isinstance(node, ast.Call):
+        head = _dotted_call(node)
+    else:
+        head = _dotted_item(node) if isinstance(node, ast.Subscript) else None
+    return ".".join([head, *names[::-1]]) if head else None
 
 
 def _dotted_call(node: ast.Call) -> str | None:
+    if not node.args or not isinstance(node.func, ast.Name | ast.Attribute):
+        return None
     called, constants = dotted(node.func), [_constant(argument) for argument in node.args]
-    if called == "getattr" and len(node.args) >= 2 and constants[1]:
+    if called == "getattr" and len(constants) >= 2 and constants[1]:
         head = dotted(node.args[0])
         return f"{head}.{constants[1]}" if head else None
-    if called in ("__import__", "importlib.import_module", "import_module") and constants and constants[0]:
+    if called in ("__import__", "importlib.import_module", "import_module") and constants[0]:
         return constants[0] if called != "__import__" else constants[0].partition(".")[0]
     return None
 
 
+def _dotted_item(node: ast.Subscript) -> str | None:
+    """``torch.__dict__["add"]``, ``vars(torch)["add"]``, ``sys.modules["torch"]``."""
+    key, holder = _constant(node.slice), node.value
+    if key is None:
+        return None
+    if isinstance(holder, ast.Attribute) and holder.attr == "__dict__":
+        owner = dotted(holder.value)
+    elif isinstance(holder, ast.Call) and holder.args and dotted(holder.func) == "vars":
+        owner = dotted(holder.args[0])
+    else:
+        return key if dotted(holder) == "sys.modules" else None
+    return f"{owner}.{key}" if owner else None
+
+
 def _constant(node: ast.AST) -> str | None:
     """A text that is known without running anything: a literal, or literals joined by ``+``."""
+    texts: list[str] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and isinstance(node.right, ast.Constant):
+        texts.append(str(node.right.value))
+        node = node.left
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _constant(node.left), _constant(node.right)
-        return left + right if left is not None and right is not None else None
+        return node.value + "".join(texts[::-1])
     return None
 
 
@@ -121,7 +174,7 @@ class Reached:
 
     module: ModuleText
     name: str
-    node: Definition
+    node: ast.AST
 
 
 class Texts:
@@ -142,59 +195,108 @@ class Texts:
                 modules.setdefault(name, read_module(name, path.name, path.read_text(errors="replace")))
         return Texts(modules)
 
+    @cached_property
+    def methods(self) -> frozenset[str]:
+        """Names of all methods that the submission defines."""
+        classes = (
+            node
+            for module in self.modules.values()
+            for node in module.definitions.values()
+            if isinstance(node, ast.ClassDef)
+        )
+        return frozenset(
+            statement.name for owner in classes for statement in flat(owner.body) if isinstance(statement, Definition)
+        )
+
     def find(self, path: str) -> Reached | None:
         """The definition that ``module.function`` or ``module.Class.method`` names."""
         module_name, _, rest = path.partition(".")
         module = self.modules.get(module_name)
-        return self._in(module, rest) if module else None
+        return self.resolve(module, rest) if module else None
 
-    def _in(self, module: ModuleText, path: str) -> Reached | None:
-        head, _, rest = path.partition(".")
+    def resolve(self, module: ModuleText, path: str, seen: set[tuple[str, str]] | None = None) -> Reached | None:
+        """The submission's definition that the name ``path`` means inside ``module``; ``None`` where it is none.
+
+        ``seen`` are the names that were met on the way: files may import from each other in a circle.
+        """
+        seen = set() if seen is None else seen
+        if (module.name, path) in seen:
+            return None
+        seen.add((module.name, path))
         if path in module.patched:
-            return self._in(module, module.patched[path])
+            found = self.resolve(module, module.patched[path], seen)
+            return _seen_as(found, module, path)
+        if path in module.definitions:
+            return Reached(module, path, module.definitions[path])
+        head, _, rest = path.partition(".")
         node = module.definitions.get(head)
         if node is None:
-            target = module.aliases.get(head)
-            same = target is None or target == head
-            return None if same else self._elsewhere(target or "", rest)
-        if rest and isinstance(node, ast.ClassDef):
-            methods = {child.name: child for child in node.body if isinstance(child, Definition)}
-            method = methods.get(rest)
-            return Reached(module, path, method) if method else None
+            return self._elsewhere(module, head, rest, seen)
+        if isinstance(node, ast.ClassDef):
+            return self._method(module, node, rest, seen)
         return Reached(module, head, node)
 
-    def _elsewhere(self, target: str, rest: str) -> Reached | None:
+    def _method(self, module: ModuleText, owner: ast.ClassDef, name: str, seen: set[tuple[str, str]]) -> Reached | None:
+        for statement in flat(owner.body):
+            if isinstance(statement, Definition) and statement.name == name:
+                return Reached(module, f"{owner.name}.{name}", statement)
+            for target, value in assignments(statement):
+                if dotted(target) == name:
+                    meant = dotted(value)
+                    found = self.resolve(module, meant, seen) if meant else None
+                    return _seen_as(found or Reached(module, name, value), module, f"{owner.name}.{name}")
+        for base in owner.bases:
+            found = self.resolve(module, f"{dotted(base)}.{name}", seen)
+            if found:
+                return _seen_as(found, module, f"{owner.name}.{name}")
+        return None
+
+    def _elsewhere(self, module: ModuleText, head: str, rest: str, seen: set[tuple[str, str]]) -> Reached | None:
+        path = f"{head}.{rest}" if rest else head
+        if head not in module.aliases:
+            starred = (self.modules.get(star.rpartition(".")[2]) for star in module.stars)
+            return next(filter(None, (self.resolve(other, path, seen) for other in starred if other)), None)
+        target = meaning(module.aliases, path)
+        if target != path and target.partition(".")[0] in module.definitions:
+            return self.resolve(module, target, seen)
         parts = target.split(".")
-        for cut in range(len(parts), 0, -1):
-            module = self.modules.get(parts[cut - 1])
-            if module:
-                return self._in(module, ".".join([*parts[cut:], rest] if rest else parts[cut:]))
+        for cut in range(len(parts) - 1, 0, -1):
+            other = self.modules.get(parts[cut - 1])
+            if other:
+                return self.resolve(other, ".".join(parts[cut:]), seen)
         return None
 
     def reached(self, path: str) -> list[Reached]:
         """The definition ``path`` and every definition of the submission that it runs through, itself first."""
         start = self.find(path)
-        found: dict[tuple[str, str], Reached] = {}
+        found: dict[tuple[str, str, ast.AST], Reached] = {}
         queue = [start] if start else []
         while queue:
             here = queue.pop()
-            key = (here.module.name, here.name)
+            key = (here.module.name, here.name, here.node)
             if key not in found:
                 found[key] = here
                 queue.extend(self.called(here))
+                queue.extend(replace(here, node=node) for node in here.module.rebound.get(here.name, ()))
         return list(found.values())
 
     def called(self, here: Reached) -> list[Reached]:
         """The submission's definitions that ``here`` names in its body."""
-        owner = here.name.partition(".")[0]
         found = []
         for node in ast.walk(here.node):
             name = dotted(node) if isinstance(node, ast.Name | ast.Attribute) else None
-            if name is None:
-                continue
-            if name.startswith(("self.", "cls.")):
-                name = f"{owner}.{name.partition('.')[2]}"
-            target = self._in(here.module, name)
+            target = self.named(here, name) if name else None
             if target is not None and target.node is not here.node:
                 found.append(target)
         return found
+
+    def named(self, here: Reached, name: str) -> Reached | None:
+        """The submission's definition that ``name`` means inside ``here``; ``self`` is the class around it."""
+        head, dot, rest = name.partition(".")
+        owner = here.name.partition(".")[0]
+        return self.resolve(here.module, f"{owner}.{rest}" if dot and head in ("self", "cls") else name)
+
+
+def _seen_as(found: Reached | None, module: ModuleText, name: str) -> Reached | None:
+    """A method under the name by which it is called, so that its ``self`` is known."""
+    return replace(found, name=name) if found and found.module is module else found

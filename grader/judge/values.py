@@ -61,7 +61,8 @@ def numbers_of(value: object) -> Numbers | None:
     if kind in (bool, int, float, complex):
         return _of_array(np.asarray(value), is_scalar=True)
     if kind is np.ndarray:
-        return _of_array(np.asarray(value), is_scalar=False)
+        # A numpy scalar comes through the wall as an array without dimensions.
+        return _of_array(np.asarray(value), is_scalar=np.ndim(value) == 0)  # type: ignore[arg-type]
     if isinstance(value, np.generic) and kind.__module__ == "numpy":
         return _of_array(np.asarray(value), is_scalar=True)
     if kind in (torch.Tensor, torch.nn.Parameter):

@@ -6,6 +6,7 @@ what is graded, so every request for CUDA is answered by the CPU.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -35,18 +36,35 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
+def _redirected(function: Any) -> Any:
+    """``function`` with every CUDA device among its arguments replaced by the CPU."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*(_on_cpu(value) for value in args), **{name: _on_cpu(value) for name, value in kwargs.items()})
+
+    return call
+
+
+# Functions that take a device and do not go through torch's function modes.
+TAKE_A_DEVICE = ("load", "set_default_device")
+OF_CUDA_ALONE = (
+    "empty_cache",
+    "manual_seed",
+    "manual_seed_all",
+    "reset_peak_memory_stats",
+    "set_device",
+    "synchronize",
+)
+
+
 def install(device: str) -> None:
     """Puts the CPU in CUDA's place from now on, where ``device`` is ``cpu-for-cuda``."""
     if device != "cpu-for-cuda":
         return
     CpuForCuda().__enter__()  # type: ignore[no-untyped-call]
     torch.nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[method-assign]
-    for name in (
-        "synchronize",
-        "empty_cache",
-        "manual_seed",
-        "manual_seed_all",
-        "set_device",
-        "reset_peak_memory_stats",
-    ):
+    for name in TAKE_A_DEVICE:
+        setattr(torch, name, _redirected(getattr(torch, name)))
+    for name in OF_CUDA_ALONE:
         setattr(torch.cuda, name, _nothing)

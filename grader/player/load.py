@@ -171,11 +171,12 @@ def _guard_import(statement: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
         if isinstance(statement, ast.Import):
             single: ast.stmt = ast.Import([alias])
             bound, origin = alias.asname or alias.name.partition(".")[0], alias.name
+            parent = bound if alias.asname is None else ""
         else:
             single = ast.ImportFrom(statement.module, [alias], statement.level)
-            bound, origin = alias.asname or alias.name, f"{statement.module or ''}.{alias.name}"
+            bound, origin, parent = alias.asname or alias.name, f"{statement.module or ''}.{alias.name}", ""
         ast.copy_location(single, statement)
-        handler = f"__scratch_absent__({bound!r}, {origin!r}, __scratch_error__)"
+        handler = f"__scratch_absent__({bound!r}, {origin!r}, __scratch_error__, {parent!r})"
         guarded.append(_try(single, handler))
     return guarded
 
@@ -191,13 +192,12 @@ def _try(statement: ast.stmt, handler: str) -> ast.stmt:
 
 
 def _binder(module: ModuleType, library: Library) -> Any:
-    def bind(name: str, origin: str, error: Exception) -> None:
+    def bind(name: str, origin: str, error: Exception, parent: str) -> None:
         reason = f"{type(error).__name__}: {error}"
         library.notes.append(f"{module.__name__}: the import of {origin} failed ({reason})")
         if name != "*":
             # `import torch.nowhere` fails, and leaves torch itself as it is.
-            parent = sys.modules.get(name) if origin.startswith(f"{name}.") else None
-            module.__dict__[name] = parent or Absent(origin, reason)
+            module.__dict__[name] = sys.modules.get(parent) or Absent(origin, reason)
             return
         source = origin.rpartition(".")[0]
         for public in library.exports.get(source, ()):

@@ -138,7 +138,7 @@ class Session:
         seed = request.message["seed"]
         # torch.manual_seed asks every kind of device in turn, which costs more than all the rest.
         torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.manual_seed_all(seed)
         numpy.random.seed(seed % 2**32)
         random.seed(seed)

@@ -31,7 +31,7 @@ def failure(got: object, expected: object, names=None, **options) -> Explanation
     ("got", "expected"),
     [
         (torch.ones(2, 3), torch.ones(2, 3)),
-        (np.ones((2, 3), dtype=np.float32), torch.ones(2, 3)),
+        (np.ones((), dtype=np.float32), torch.tensor(1.0, dtype=torch.float64)),
         (torch.tensor(2.0), 2.0),
         (2.0, torch.tensor(2.0)),
         (2, 2.0),
@@ -49,6 +49,11 @@ def failure(got: object, expected: object, names=None, **options) -> Explanation
 )
 def test_equal_answers_pass_in_either_form(got, expected):
     assert expect(got).matches(expected).notes == []
+
+
+def test_an_array_does_not_stand_for_a_tensor():
+    with pytest.raises(CheckFailed, match="numpy array"):
+        expect(np.ones((2, 3), dtype=np.float32)).matches(torch.ones(2, 3))
 
 
 def test_rounding_passes_in_its_own_dtype(draw):

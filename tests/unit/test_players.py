@@ -28,7 +28,7 @@ from grader.judge.players import Loader, problem_of
 from grader.judge.process import Watched
 from grader.judge.student import RemoteObject, Student
 
-LAB = '''
+LAB = """
 import ctypes, json, os, random, struct, sys, time
 import numpy as np
 import torch
@@ -215,7 +215,7 @@ def hang_up(which):
     if which == "requests":
         os.write(here.channel.answers, frame({"id": number, "value": None}))
     sleep()
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -733,7 +733,10 @@ def test_modules_import_each_other_once(load: Callable[..., Loader]) -> None:
 
 def test_the_courses_helpers_come_before_the_students_copies(load: Callable[..., Loader]) -> None:
     loader = load(
-        {"a": "import helper, only_mine\nfrom pack.leaf import who\ndef f(): return helper.who(), only_mine.who(), who()"},
+        {
+            "a": "import helper, only_mine\nfrom pack.leaf import who\n"
+            "def f(): return helper.who(), only_mine.who(), who()\n"
+        },
         files={
             "helper.py": "def who(): return 'student'",
             "only_mine.py": "def who(): return 'student'",
@@ -816,7 +819,7 @@ def test_cuda_is_answered_by_the_cpu(load: Callable[..., Loader]) -> None:
     assert loader.notes == {"a": []}
     with playing(loader) as begun:
         assert begun.student.a.f(torch.ones(2))[1].tolist() == [4, 4]
-        (count, y, kind) = begun.student.a.f(torch.ones(2), device=torch.device("cuda:0"))
+        count, _, kind = begun.student.a.f(torch.ones(2), device=torch.device("cuda:0"))
         assert count == 1 and kind == "cpu"
 
 
