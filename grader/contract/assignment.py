@@ -215,6 +215,18 @@ def _sentences(path: Path, error: ValidationError) -> Iterator[str]:
 
 
 def _problems(content: Content) -> Iterator[str]:
+    for key, limit in vars(content.limits).items():
+        if limit <= 0:
+            yield f"limits.{key}: {limit} is not above 0; nothing could run."
+    for name in content.modules:
+        if not name.isidentifier():
+            yield f"modules.{name}: checks write student.{name}, which Python cannot read; choose an identifier."
+    if not content.questions:
+        yield "questions: there is none; ask for a function in a table [[questions]]."
+    yield from _problems_of_questions(content)
+
+
+def _problems_of_questions(content: Content) -> Iterator[str]:
     seen: set[str] = set()
     for index, question in enumerate(content.questions):
         where = f"questions[{index}]"

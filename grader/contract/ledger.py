@@ -121,7 +121,7 @@ class Ledger:
                     f"question {question.number}: {edge:g} of {question.points:g} points are edge; "
                     "at most a quarter may be."
                 )
-            for number in question.edge.keys() - {entry.number for entry in mine}:
+            for number in sorted(question.edge.keys() - {entry.number for entry in mine}):
                 yield f"question {question.number}: edge names check {number}, which does not exist."
 
 

@@ -100,7 +100,9 @@ class Bench:
         return self._broken_rules[question.number]
 
     def _find_broken_rule(self, question: Question) -> RuleBroken | None:
-        uses = forbidden_uses(self.texts, question.function, self.assignment.rules_of(question))
+        # Functions that questions of their own are about answer for themselves.
+        others = frozenset(other.function for other in self.assignment.content.questions) - {question.function}
+        uses = forbidden_uses(self.texts, question.function, self.assignment.rules_of(question), others)
         if not uses:
             return None
         listed = ", ".join(str(use) for use in uses[:5])

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,16 +24,24 @@ from grader.judge.compare import Expectation, Names
 from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.gradients import Gradients
-from grader.judge.order import Order
-from grader.judge.outcome import grader_error, verdict_from_json, verdict_of, verdict_to_json
+from grader.judge.order import Order, understudy_of
+from grader.judge.outcome import grader_error, unusable_answer, verdict_from_json, verdict_of, verdict_to_json
 from grader.judge.rules import RuleChecks
 from grader.judge.student import Student
 
 ENTRY = pytest.StashKey[Entry]()
 PLAY = pytest.StashKey[Play]()
-PATCHED = pytest.StashKey[bool]()
+CAST = pytest.StashKey["Cast"]()
 VERDICT = "scratchgrade_verdict"
 LOADING = "scratchgrade_loading"
+
+
+class Cast(Enum):
+    """Whose code a run of a check plays."""
+
+    SUBMISSION = "the submission's"
+    PATCHED = "the submission's, with the reference's version of what the question relies on"
+    UNDERSTUDY = "the reference's, to see whether the check itself is sound"
 
 
 class Judging:
@@ -41,10 +50,11 @@ class Judging:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.bench = Bench(order)
+        self.understudy = Bench(understudy_of(order, self.bench.assignment))
 
     # ---------------------------------------------------------------- collection
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Fixes the ledger, and leaves out what does not belong to this grading."""
         assignment, names = self.bench.assignment, self.bench.data.names
@@ -66,21 +76,28 @@ class Judging:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Runs a check; one that failed runs again with the reference's version of what it relies on."""
+        """Runs a check, and again where that tells more.
+
+        A check that failed runs again with the reference's version of what its question relies on. A check that raised
+        an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
+        """
         if ENTRY not in item.stash:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        reports = self._run(item, nextitem, patched=False)
+        reports = self._run(item, nextitem, Cast.SUBMISSION)
         if self._may_rely(item, reports):
-            again = self._run(item, nextitem, patched=True)
+            again = self._run(item, nextitem, Cast.PATCHED)
             reports = again if _status(again) is Status.PASSED else reports
+        if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
+            sound = _status(self._run(item, nextitem, Cast.UNDERSTUDY)) is Status.PASSED
+            reports = [_blame_the_answer(report) for report in reports] if sound else reports
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _run(self, item: pytest.Item, nextitem: pytest.Item | None, *, patched: bool) -> list[pytest.TestReport]:
-        item.stash[PATCHED] = patched
+    def _run(self, item: pytest.Item, nextitem: pytest.Item | None, cast: Cast) -> list[pytest.TestReport]:
+        item.stash[CAST] = cast
         assert isinstance(item, pytest.Function)
         forget(item)
         if hasattr(item, "_request"):
@@ -90,8 +107,9 @@ class Judging:
     def _may_rely(self, item: pytest.Item, reports: list[pytest.TestReport]) -> bool:
         status = _status(reports)
         question = self.bench.assignment.question_of(item.stash[ENTRY].number)
-        settled = (Status.PASSED, Status.RULE_BROKEN, Status.GRADER_ERROR, Status.NOT_RUN, None)
-        return status not in settled and question is not None and bool(question.relies_on)
+        if question is None or not question.relies_on or status in (Status.PASSED, Status.NOT_RUN, None):
+            return False
+        return status is not Status.RULE_BROKEN or self.bench.broken_rule(question) is None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None, None, None]:
@@ -109,7 +127,7 @@ class Judging:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Refuses a check whose function breaks a rule, before it runs."""
         play = item.stash.get(PLAY, None)
-        if play is not None:
+        if play is not None and item.stash[CAST] is not Cast.UNDERSTUDY:
             problem = self.bench.broken_rule(play.question)
             if problem is not None:
                 raise RuleBroken(problem.explanation)
@@ -152,6 +170,7 @@ class Judging:
     def pytest_sessionfinish(self) -> None:
         """Ends the submission's processes."""
         self.bench.close()
+        self.understudy.close()
 
     # ---------------------------------------------------------------- fixtures
 
@@ -165,7 +184,9 @@ class Judging:
             raise pytest.UsageError(f"{entry.check}: its number {entry.number!r} belongs to no question")
         mark = item.get_closest_marker("time_limit")
         seconds = mark.kwargs["cpu_seconds"] if mark else self.bench.assignment.content.limits.cpu_seconds
-        play = item.stash[PLAY] = Play(self.bench, entry, question, seconds, item.stash[PATCHED])
+        cast = item.stash[CAST]
+        bench = self.understudy if cast is Cast.UNDERSTUDY else self.bench
+        play = item.stash[PLAY] = Play(bench, entry, question, seconds, patched=cast is Cast.PATCHED)
         yield play
         play.close()
         del item.stash[PLAY]
@@ -256,6 +277,21 @@ def _status(reports: list[pytest.TestReport]) -> Status | None:
         if text is not None:
             return verdict_from_json(text).status
     return None
+
+
+def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:
+    """Whether the check itself failed, rather than what pytest does around it."""
+    return any(report.when == "call" and report.failed for report in reports)
+
+
+def _blame_the_answer(report: pytest.TestReport) -> pytest.TestReport:
+    """The report of a check that could not use an answer, although it works on the reference's."""
+    text = getattr(report, VERDICT, None)
+    if text is not None and report.when == "call":
+        verdict = unusable_answer(verdict_from_json(text))
+        setattr(report, VERDICT, verdict_to_json(verdict))
+        _settle(report, verdict)
+    return report
 
 
 def _with_leaderboard(verdict: Verdict, entry: Entry, value: Any) -> Verdict:

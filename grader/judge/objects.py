@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.contract.wire import Decoder, Encoder, Frame, Unsendable, WireError
+from grader.judge.changes import Changes
 
 
 @dataclass(frozen=True)
@@ -129,5 +130,7 @@ class Objects:
             setattr(target, attribute, values)
             return None
         if ask == "call" and isinstance(values, list) and len(values) == 2 and isinstance(values[1], dict):
-            return encoder.encode(found(*values[0], **values[1]))
+            changes = Changes(*values)
+            result = found(*values[0], **values[1])
+            return encoder.encode([result, changes.found()])
         raise WireError("it asks for what cannot be asked")

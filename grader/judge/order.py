@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,16 @@ class Order:
     def from_json(text: str) -> Order:
         """The order that :meth:`to_json` wrote."""
         return _adapter().validate_json(text)
+
+
+def understudy_of(order: Order, assignment: Assignment) -> Order:
+    """The order to judge the reference in the submission's place, on the same draws."""
+    sources = {}
+    for name, spec in assignment.content.modules.items():
+        path = assignment.reference / spec.file
+        sources[name] = (str(path), path.read_text(encoding="utf-8"))
+    roots = tuple(root for root in order.roots if Path(root) == assignment.provided)
+    return replace(order, sources=sources, missing={}, roots=roots, files=())
 
 
 @cache

@@ -50,6 +50,19 @@ def grader_error(entry: Entry, error: BaseException | str) -> Verdict:
     return entry.verdict(Status.GRADER_ERROR, explanation)
 
 
+def unusable_answer(verdict: Verdict) -> Verdict:
+    """The verdict instead of a grader error, once the same check has passed on the reference."""
+    evidence = verdict.explanation.evidence if verdict.explanation else ""
+    last = evidence.strip().splitlines()[-1] if evidence.strip() else ""
+    explanation = Explanation(
+        "The answer is not of the form that this check can use. Compare the types and shapes that the function returns "
+        "with its description.",
+        got=one_line(last, 300),
+        evidence=evidence,
+    )
+    return replace(verdict, status=Status.BAD_ANSWER, points=0.0, explanation=explanation)
+
+
 def _finished(entry: Entry, play: Play | None, score: object) -> Verdict:
     if score is None:
         return _clean(entry.verdict(Status.PASSED, share=1.0), play)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from grader.judge.order import Order
     from grader.judge.zygote import Zygote
-
-WORKER_INPUT = "scratchgrade_order"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,14 +45,23 @@ def judge(config: pytest.Config, order: Order, *, runs: bool, records: bool) -> 
     if runs:
         config.pluginmanager.register(Judging(order), "scratchgrade-judging")
     if records:
-        config.pluginmanager.register(Recording(order), "scratchgrade-recording")
+        config.pluginmanager.register(Recording(order, whole=_is_whole(config)), "scratchgrade-recording")
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether all checks are asked for, and not a selection of them by hand."""
+    selected = config.getoption("keyword", "") or config.getoption("markexpr", "")
+    return not selected and not any("::" in str(argument) or str(argument).endswith(".py") for argument in config.args)
 
 
 def _configure_worker(config: pytest.Config) -> None:
     from grader.judge.order import Order
+    from grader.judge.workers import WORKER_INPUT
 
     text = config.workerinput.get(WORKER_INPUT)  # type: ignore[attr-defined]
     if text:
+        # A worker has the options of the command line, and none that the controller has set since.
+        config.option.loadgroup = config.option.continue_on_collection_errors = True
         judge(config, Order.from_json(text), runs=True, records=False)
 
 
@@ -66,10 +73,12 @@ def _configure_by_hand(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="grading-"))
     config.add_cleanup(lambda: _clean_up(zygote, folder))
     order = _order_by_hand(config, folder, zygote)
+    config.option.continue_on_collection_errors = True
     if spread:
-        # Checks of one question stay together, so that its time limits do not depend on the number of workers.
+        from grader.judge.workers import Workers
+
         config.option.dist = "loadgroup"
-        config.pluginmanager.register(_Workers(order), "scratchgrade-workers")
+        config.pluginmanager.register(Workers(order), "scratchgrade-workers")
     judge(config, order, runs=not spread, records=True)
 
 
@@ -100,18 +109,6 @@ def _assignment_folder(config: pytest.Config) -> Path:
     raise pytest.UsageError(
         "--submission needs the folder of an assignment, as in: pytest assignments/NAME --submission PATH"
     )
-
-
-class _Workers:
-    """Hands the order to every worker that xdist starts."""
-
-    def __init__(self, order: Order) -> None:
-        self.text = order.to_json()
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Called by xdist for each worker before it starts."""
-        node.workerinput[WORKER_INPUT] = self.text
 
 
 def _clean_up(zygote: Zygote, folder: Path) -> None:

@@ -19,10 +19,16 @@ from grader.judge.recorder import Recorder
 
 
 class Recording:
-    """Hooks of the process that answers for the report."""
+    """Hooks of the process that answers for the report.
 
-    def __init__(self, order: Order) -> None:
+    Args:
+        order: the grading.
+        whole: whether all checks run, so that their points must add up to what ``assignment.toml`` says.
+    """
+
+    def __init__(self, order: Order, *, whole: bool = True) -> None:
         self.order = order
+        self.whole = whole and not order.visible_only
         self.assignment = order.open_assignment()
         data = Data(order.data, order.folder / "shared")
         self.names = data.names
@@ -48,7 +54,7 @@ class Recording:
         if self.recorder.ledger.entries or not self.order.ledger_file.exists():
             return
         ledger = Ledger.from_json(self.order.ledger_file.read_text())
-        if not self.not_collected and not self.order.visible_only:
+        if not self.not_collected and self.whole:
             problems = ledger.problems(self.assignment, self.names)
             if problems:
                 text = "\n".join([f"{self.assignment.folder}: the checks are not usable:", *problems])

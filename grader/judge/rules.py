@@ -57,9 +57,9 @@ class Use:
         return f"{self.name} ({self.file}, line {self.line})"
 
 
-def forbidden_uses(texts: Texts, function: str, rules: Rules) -> list[Use]:
-    """The forbidden names that ``function``, and what it runs through inside the submission, mentions."""
-    uses = [use for reached in texts.reached(function) for use in _uses(texts, reached, rules)]
+def forbidden_uses(texts: Texts, function: str, rules: Rules, stop: frozenset[str] = frozenset()) -> list[Use]:
+    """The forbidden names that ``function`` mentions, or what it runs through inside the submission up to ``stop``."""
+    uses = [use for reached in texts.reached(function, stop) for use in _uses(texts, reached, rules)]
     return sorted(set(uses), key=lambda use: (use.file, use.line, use.name))
 
 
@@ -366,8 +366,8 @@ def _factor(small: Sequence[Any], large: Sequence[Any]) -> float:
     return max([2.0, *(big / little for little, big in _sizes(small, large) if little)])
 
 
-def _difference(small: Sequence[Any], large: Sequence[Any]) -> int:
-    return max([1, *(big - little for little, big in _sizes(small, large))])
+def _difference(small: Sequence[Any], large: Sequence[Any]) -> float:
+    return max((big - little for little, big in _sizes(small, large) if big > little), default=math.inf)
 
 
 def _exponent(counts: Sequence[float], log_factor: float) -> float:

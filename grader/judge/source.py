@@ -253,9 +253,11 @@ class Texts:
 
     def _elsewhere(self, module: ModuleText, head: str, rest: str, seen: set[tuple[str, str]]) -> Reached | None:
         path = f"{head}.{rest}" if rest else head
-        if head not in module.aliases:
-            starred = (self.modules.get(star.rpartition(".")[2]) for star in module.stars)
-            return next(filter(None, (self.resolve(other, path, seen) for other in starred if other)), None)
+        for star in module.stars if head not in module.aliases else ():
+            other = self.modules.get(star.rpartition(".")[2])
+            found = self.resolve(other, path, seen) if other else None
+            if found:
+                return found
         target = meaning(module.aliases, path)
         if target != path and target.partition(".")[0] in module.definitions:
             return self.resolve(module, target, seen)
@@ -266,15 +268,18 @@ class Texts:
                 return self.resolve(other, ".".join(parts[cut:]), seen)
         return None
 
-    def reached(self, path: str) -> list[Reached]:
-        """The definition ``path`` and every definition of the submission that it runs through, itself first."""
+    def reached(self, path: str, stop: frozenset[str] = frozenset()) -> list[Reached]:
+        """The definition ``path`` and every definition of the submission that it runs through, itself first.
+
+        The definitions named in ``stop`` are not entered: they answer for themselves.
+        """
         start = self.find(path)
         found: dict[tuple[str, str, ast.AST], Reached] = {}
         queue = [start] if start else []
         while queue:
             here = queue.pop()
             key = (here.module.name, here.name, here.node)
-            if key not in found:
+            if key not in found and (here is start or f"{here.module.name}.{here.name}" not in stop):
                 found[key] = here
                 queue.extend(self.called(here))
                 queue.extend(replace(here, node=node) for node in here.module.rebound.get(here.name, ()))
@@ -282,11 +287,14 @@ class Texts:
 
     def called(self, here: Reached) -> list[Reached]:
         """The submission's definitions that ``here`` names in its body."""
-        found = []
-        for node in ast.walk(here.node):
+        found, stack = [], [here.node]
+        while stack:
+            node = stack.pop()
             name = dotted(node) if isinstance(node, ast.Name | ast.Attribute) else None
             target = self.named(here, name) if name else None
-            if target is not None and target.node is not here.node:
+            if target is None:
+                stack.extend(ast.iter_child_nodes(node))
+            elif target.node is not here.node:
                 found.append(target)
         return found
 

@@ -65,6 +65,8 @@ def write_variant(variant: Variant, assignment: Assignment, folder: Path) -> Non
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for change in variant.changes:
         file = folder / change.file
+        if not file.is_file():
+            raise AssignmentError(f"variant {variant.name!r}: the {variant.start} has no file {change.file}.")
         text = file.read_text(encoding="utf-8")
         if text.count(change.old) != 1:
             raise AssignmentError(

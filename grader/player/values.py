@@ -20,7 +20,10 @@ class JudgeRef:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the object in the judge and returns its plain answer."""
         request = {"ask": "call", "j": self._number, "attribute": self._attribute}
-        return self._ask({**request, "values": [list(args), kwargs]})
+        result, changes = self._ask({**request, "values": [list(args), kwargs]})
+        for where, key, in_place, value in changes:
+            _change(kwargs[where] if isinstance(where, str) else args[where], key, in_place, value)
+        return result
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._attributes:
@@ -30,6 +33,15 @@ class JudgeRef:
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask({"ask": "set", "j": self._number, "attribute": name, "values": value})
+
+
+def _change(argument: Any, key: Any, in_place: bool, value: Any) -> None:
+    """Does to the player's own argument what the judge's function did to its copy."""
+    if in_place:
+        target = argument if key is None else argument[key]
+        target.data.copy_(value)
+    else:
+        argument[key] = value
 
 
 class _Callable:

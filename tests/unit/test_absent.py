@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, List, Optional
+from typing import Any, Optional, Union
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_it_can_be_a_base_class(plt: Any) -> None:
 
 
 def test_it_can_be_an_annotation(plt: Any) -> None:
-    assert Optional[plt.Figure] and List[plt.Figure] and plt.Figure[int]  # noqa: UP006, UP007, UP045
+    assert Optional[plt.Figure] and Union[int, plt.Figure] and list[plt.Figure] and plt.Figure[int]  # noqa: UP007, UP045
 
 
 def test_special_methods_that_it_lacks_are_lacking(plt: Any) -> None:

@@ -97,7 +97,7 @@ def test_what_is_no_python_fails_as_a_whole(text: str) -> None:
 @pytest.mark.parametrize("statement", ["raise SystemExit", "raise KeyboardInterrupt"])
 def test_an_exit_ends_the_module_and_later_imports_say_so(library: Callable[..., Library], statement: str) -> None:
     made = library({"zz_a": f"x = 1\n{statement}\n", "zz_b": "import zz_a\nfrom zz_a import x\n"})
-    with pytest.raises(BaseException, match="^$"):
+    with pytest.raises(BaseException, match=r"^$"):
         made.load("zz_a")
     assert "zz_a" not in sys.modules and "zz_a" not in made.modules
     module = made.load("zz_b")
@@ -152,7 +152,7 @@ def test_a_star_import_of_a_broken_module_binds_the_names_it_owes(library: Calla
     module = made.load("zz_a")
     assert absent.origin(module.owed) == "zz_b.owed" and module.mine == 1
     absent.arm()
-    with pytest.raises(AbsentError, match="zz_b.owed is used here, but it is not available: ImportError: zz_b could"):
+    with pytest.raises(AbsentError, match=r"zz_b\.owed is used here, but it is not available: ImportError: zz_b could"):
         module.f()
 
 
