@@ -5,6 +5,7 @@ updated in place or not, accuracies of test_one_param_set may be fractions or pe
 """
 
 import numpy as np
+import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
 
@@ -333,7 +334,7 @@ def test_svm_naive_loss(student, reference, draw, expect):
 
 
 @number("1.2")
-@weight(2)
+@weight(1.5)
 @visibility("visible")
 def test_svm_naive_gradient(student, reference, draw, expect, gradients):
     """svm_loss_naive returns dW, the gradient of its loss."""
@@ -341,7 +342,7 @@ def test_svm_naive_gradient(student, reference, draw, expect, gradients):
 
 
 @number("1.3")
-@weight(1.5)
+@weight(1)
 @visibility("visible")
 def test_svm_naive_regularisation(student, reference, draw, expect):
     """svm_loss_naive adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
@@ -349,8 +350,9 @@ def test_svm_naive_regularisation(student, reference, draw, expect):
 
 
 @number("1.4")
-@weight(1)
+@weight(2)
 @visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=4)
 def test_svm_naive_cost(student, reference, draw, expect, cost):
     """svm_loss_naive computes the gradient from its formula, fast enough for images."""
     svm_losses(student.linear_classifier.svm_loss_naive, reference, draw, expect).cost(cost)
@@ -384,7 +386,7 @@ def test_svm_vectorized_loss(student, reference, draw, expect):
 
 
 @number("2.2")
-@weight(2.5)
+@weight(2)
 @visibility("visible")
 def test_svm_vectorized_gradient(student, reference, draw, expect, gradients):
     """svm_loss_vectorized returns dW, the gradient of its loss."""
@@ -392,7 +394,7 @@ def test_svm_vectorized_gradient(student, reference, draw, expect, gradients):
 
 
 @number("2.3")
-@weight(1.5)
+@weight(1)
 @visibility("visible")
 def test_svm_vectorized_regularisation(student, reference, draw, expect):
     """svm_loss_vectorized adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
@@ -408,8 +410,9 @@ def test_svm_vectorized_has_no_loop(student, reference, draw, expect, rules):
 
 
 @number("2.5")
-@weight(1)
+@weight(2)
 @visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=4)
 def test_svm_vectorized_cost(student, reference, draw, expect, cost):
     """svm_loss_vectorized computes the gradient from its formula, fast enough for images."""
     svm_losses(student.linear_classifier.svm_loss_vectorized, reference, draw, expect).cost(cost)
@@ -443,7 +446,7 @@ def test_softmax_naive_loss(student, reference, draw, expect):
 
 
 @number("3.2")
-@weight(2)
+@weight(1.5)
 @visibility("visible")
 def test_softmax_naive_gradient(student, reference, draw, expect, gradients):
     """softmax_loss_naive returns dW, the gradient of its loss."""
@@ -451,7 +454,7 @@ def test_softmax_naive_gradient(student, reference, draw, expect, gradients):
 
 
 @number("3.3")
-@weight(1.5)
+@weight(1)
 @visibility("visible")
 def test_softmax_naive_regularisation(student, reference, draw, expect):
     """softmax_loss_naive adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
@@ -459,8 +462,9 @@ def test_softmax_naive_regularisation(student, reference, draw, expect):
 
 
 @number("3.4")
-@weight(1)
+@weight(2)
 @visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=4)
 def test_softmax_naive_cost(student, reference, draw, expect, cost):
     """softmax_loss_naive computes the gradient from its formula, fast enough for images."""
     softmax_losses(student.linear_classifier.softmax_loss_naive, reference, draw, expect).cost(cost)
@@ -503,7 +507,7 @@ def test_softmax_vectorized_gradient(student, reference, draw, expect, gradients
 
 
 @number("4.3")
-@weight(1.5)
+@weight(1)
 @visibility("visible")
 def test_softmax_vectorized_regularisation(student, reference, draw, expect):
     """softmax_loss_vectorized adds reg * sum(W * W) to the loss, and the gradient of that to dW."""
@@ -528,8 +532,9 @@ def test_softmax_vectorized_larger(student, reference, draw, expect):
 
 
 @number("4.6")
-@weight(1)
+@weight(1.5)
 @visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=4)
 def test_softmax_vectorized_cost(student, reference, draw, expect, cost):
     """softmax_loss_vectorized computes the gradient from its formula, fast enough for images."""
     softmax_losses(student.linear_classifier.softmax_loss_vectorized, reference, draw, expect).cost(cost)

@@ -230,11 +230,15 @@ class Encoder:
         self.caps = caps
         self.tensors: list[torch.Tensor] = []
         self.bytes = 0
+        self.nodes = 0
 
     def encode(self, value: Any, depth: int = 0) -> Any:
         """The tree of ``value``, which stands ``depth`` levels of JSON below the first."""
         if depth > 2 * self.caps.depth:
             raise Unsendable(f"the value is nested more than {self.caps.depth} deep")
+        self.nodes += 1 if value is None or type(value) in _SCALARS else 2
+        if self.nodes > self.caps.nodes - self.caps.nodes // 50:  # the rest of the frame has parts, too
+            raise Unsendable(f"the value has more than {self.nodes:,} parts")
         kind = type(value)
         if value is None or kind is bool:
             return value
@@ -243,6 +247,7 @@ class Encoder:
         if kind in _SEQUENCES:
             return {_SEQUENCES[kind]: [self.encode(item, depth + 2) for item in value]}
         if kind in _DICTS:
+            self.nodes += len(value)
             return {"d": [[self._key(key, depth + 3), self.encode(item, depth + 3)] for key, item in value.items()]}
         return self._other(value, depth)
 

@@ -41,6 +41,13 @@ def name_of(item: pytest.Item) -> str:
     return f"{item.path.name}::{item.name}"
 
 
+def name_in(nodeid: str) -> str:
+    """The name that :func:`name_of` gives to the check of this node id."""
+    path, _, rest = nodeid.partition("::")
+    function, bracket, parameters = rest.partition("[")
+    return f"{path.rpartition('/')[2]}::{function.rpartition('::')[2]}{bracket}{parameters}"
+
+
 def title_of(function: Any) -> str:
     """The first paragraph of the docstring, on one line."""
     text = inspect.getdoc(function) or ""

@@ -64,7 +64,6 @@ class Judging:
                 entry = entry_of(item, assignment)
                 if wanted(entry, assignment.question_of(entry.number), names, self.order.visible_only):
                     item.stash[ENTRY] = entry
-                    item.add_marker(pytest.mark.xdist_group(entry.number.rpartition(".")[0]))
                     kept.append(item)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept

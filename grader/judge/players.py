@@ -274,10 +274,10 @@ class Player:
         number = next(self._numbers)
         try:
             frame = self.objects.frame({**message, "id": number}, values)
+            self.channel.write(frame, self.limit)
         except Unsendable as error:
             # The check's author handed in something that cannot cross: a bug of ours.
             raise TypeError(f"an argument cannot be sent to the player: {error}") from error
-        self.channel.write(frame, self.limit)
         return self._await(number)
 
     def _await(self, number: int) -> tuple[Any, dict[str, Any]]:

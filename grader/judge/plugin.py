@@ -61,7 +61,7 @@ def _configure_worker(config: pytest.Config) -> None:
     text = config.workerinput.get(WORKER_INPUT)  # type: ignore[attr-defined]
     if text:
         # A worker has the options of the command line, and none that the controller has set since.
-        config.option.loadgroup = config.option.continue_on_collection_errors = True
+        config.option.continue_on_collection_errors = True
         judge(config, Order.from_json(text), runs=True, records=False)
 
 
@@ -77,7 +77,6 @@ def _configure_by_hand(config: pytest.Config) -> None:
     if spread:
         from grader.judge.workers import Workers
 
-        config.option.dist = "loadgroup"
         config.pluginmanager.register(Workers(order), "scratchgrade-workers")
     judge(config, order, runs=not spread, records=True)
 

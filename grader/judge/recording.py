@@ -11,6 +11,7 @@ import pytest
 from grader.contract.assignment import Question
 from grader.contract.ledger import Ledger, missing_entry
 from grader.contract.report import write_atomically
+from grader.judge.checks import name_in
 from grader.judge.data import Data
 from grader.judge.judging import LOADING, VERDICT
 from grader.judge.order import Order
@@ -69,9 +70,7 @@ class Recording:
             self.recorder.tell(json.loads(getattr(report, LOADING)))
             self.recorder.add(verdict_from_json(text), report.duration)
         elif report.failed:
-            entry = self.recorder.entry(
-                f"{report.fspath.rpartition('/')[2]}::{report.nodeid.rpartition('::')[2].partition('@')[0]}"
-            )
+            entry = self.recorder.entry(name_in(report.nodeid))
             if entry is not None:
                 self.recorder.fail(entry, f"the check ended without a verdict:\n{report.longreprtext}")
 

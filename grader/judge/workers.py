@@ -1,16 +1,19 @@
 """Spreads the checks of one submission over xdist's workers, so that a check that ends its worker costs itself alone.
 
-xdist's own scheduler of groups gives a check that ended its worker to the next one as well, and leaves a worker waiting
-that comes late and gets a single check (both as of xdist 3.8).
+xdist 3.8's own schedulers of groups give a check that ended its worker to the next one as well, and leave a worker
+waiting that comes late and gets a single check.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from grader.contract.ledger import Ledger
+from grader.judge.checks import name_in
 from grader.judge.order import Order
 
 WORKER_INPUT = "scratchgrade_order"
@@ -20,21 +23,34 @@ class Workers:
     """The plugin of the controller: hands the order to every worker, and shares out the checks."""
 
     def __init__(self, order: Order) -> None:
-        self.text = order.to_json()
+        self.order = order
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Called by xdist for each worker before it starts."""
-        node.workerinput[WORKER_INPUT] = self.text
+        node.workerinput[WORKER_INPUT] = self.order.to_json()
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> LoadGroupScheduling:
-        """Checks of one question stay together, so that its time limits do not depend on the number of workers."""
-        return Scheduling(config, log)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> LoadScopeScheduling:
+        """Called by xdist once, before there are workers."""
+        return Scheduling(self.order, config, log)
 
 
-class Scheduling(LoadGroupScheduling):  # type: ignore[misc]
-    """Shares out groups of checks; none is begun twice."""
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Shares out questions: the time limits of a question's checks then do not depend on the number of workers."""
+
+    def __init__(self, order: Order, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self.order = order
+
+    @cached_property
+    def _questions(self) -> dict[str, str]:
+        """Check -> question, from the ledger that the first worker has written by the time checks are shared out."""
+        ledger = Ledger.from_json(self.order.ledger_file.read_text())
+        return {entry.check: entry.number.rpartition(".")[0] for entry in ledger.entries}
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._questions.get(name_in(nodeid), nodeid)
 
     def remove_node(self, node: Any) -> str | None:
         """Takes a worker that has ended off the list. Returns the check that ended it, if one did."""

@@ -6,6 +6,7 @@ what is graded, so every request for CUDA is answered by the CPU.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import Any
 
@@ -17,19 +18,20 @@ class CpuForCuda(TorchFunctionMode):
     """Replaces CUDA devices in the arguments of torch's functions by the CPU."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.Tensor.cuda:
+        if func in (torch.Tensor.cuda, torch.Tensor.pin_memory):
             return args[0]
-        args = tuple(_on_cpu(value) for value in args)
-        kwargs = {name: _on_cpu(value) for name, value in (kwargs or {}).items()}
+        # A plain number means a device in these two places alone.
+        args = tuple(_on_cpu(value, number=func is torch.Tensor.to) for value in args)
+        kwargs = {name: _on_cpu(value, number=name == "device") for name, value in (kwargs or {}).items()}
         return func(*args, **kwargs)
 
 
-def _on_cpu(value: Any) -> Any:
+def _on_cpu(value: Any, number: bool = False) -> Any:
     if isinstance(value, torch.device):
         return torch.device("cpu") if value.type == "cuda" else value
     if isinstance(value, str) and (value == "cuda" or value.startswith("cuda:")):
         return "cpu"
-    return value
+    return "cpu" if number and type(value) is int else value
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -64,6 +66,7 @@ def install(device: str) -> None:
         return
     CpuForCuda().__enter__()  # type: ignore[no-untyped-call]
     torch.nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[method-assign]
+    torch.cuda.device = contextlib.nullcontext  # type: ignore[assignment, misc]
     for name in TAKE_A_DEVICE:
         setattr(torch, name, _redirected(getattr(torch, name)))
     for name in OF_CUDA_ALONE:

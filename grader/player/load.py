@@ -76,6 +76,10 @@ def _is_installed(name: str) -> bool:
     return importlib.machinery.PathFinder.find_spec(name) is not None
 
 
+# Begins the path of a package that was found here, so that Python's own finder leaves what is inside it alone.
+OURS = "submission:"
+
+
 class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds the submission's modules, the course's helpers, the submission's other files; asked last of all."""
 
@@ -88,7 +92,8 @@ class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """The spec of a module, or ``None`` where it is not ours."""
         if path is None and (fullname in self.library.sources or fullname in self.library.failed):
             return importlib.machinery.ModuleSpec(fullname, self)
-        for root in [Path(entry) for entry in path] if path is not None else self.library.roots:
+        ours = [Path(entry.removeprefix(OURS)) for entry in path or () if entry.startswith(OURS)]
+        for root in self.library.roots if path is None else ours:
             found = self._in(root, fullname)
             if found is not None:
                 return found
@@ -98,12 +103,12 @@ class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         stem = root / fullname.rpartition(".")[2]
         package, file = stem / "__init__.py", stem.with_suffix(".py")
         if package.is_file():
-            return self._spec(fullname, package, [str(stem)])
+            return self._spec(fullname, package, [f"{OURS}{stem}"])
         if file.is_file():
             return self._spec(fullname, file, None)
         if stem.is_dir():
             spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [str(stem)]
+            spec.submodule_search_locations = [f"{OURS}{stem}"]
             return spec
         return None
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from grader.contract.course import Course
-from grader.contract.report import Report, json_schema
+from grader.contract.report import json_schema
 from grader.contract.verdict import Verdict
 from grader.gradescope.results import dumps, results
 from grader.grading.grade import Job, Setting
@@ -111,7 +111,7 @@ def make_course() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def held_to_schemas() -> Callable[[Report], dict[str, Verdict]]:
+def held_to_schemas() -> Callable[[Finished], dict[str, Verdict]]:
     """Holds a report to its schema and its results.json to Gradescope's; returns its verdicts by number."""
     of_reports = jsonschema.Draft202012Validator(json_schema())
     of_results = jsonschema.Draft202012Validator(RESULTS_SCHEMA)
@@ -126,11 +126,3 @@ def held_to_schemas() -> Callable[[Report], dict[str, Verdict]]:
         return verdicts
 
     return hold
-
-
-def run_grader(*arguments: object) -> list[str]:
-    """The command line that runs ``grader`` in a process of its own."""
-    import sys
-
-    start = "import sys; from grader.cli import main; sys.exit(main())"
-    return [sys.executable, "-c", start, *map(str, arguments)]

@@ -1,13 +1,14 @@
-"""A submission judged by hand, its checks spread over xdist's workers: the same verdicts, and a lost worker costs one check."""
+"""A submission judged by hand: two workers give the verdicts of one judge, and a lost worker costs one check."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from dataclasses import replace
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from grader.contract.report import Report, comparable, from_json
@@ -15,20 +16,37 @@ from grader.contract.verdict import Status
 from grader.judge.prepare import Options
 
 
-def by_hand(assignment: Path, upload: Path, report: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(assignment)]
-    options = ["--submission", str(upload), "--seed", "a seed", "--report", str(report), *arguments]
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
-    temporary = report.parent / "t"
+@dataclass(frozen=True)
+class Done:
+    """A pytest run that has ended: its exit code, what it said, and what it left among the temporary files."""
+
+    code: int
+    said: str
+    left: list[str]
+
+
+def by_hand(assignment: Path, upload: Path, report: Path, *arguments: str) -> Done:
+    """``pytest ASSIGNMENT --submission UPLOAD``, in a fork of this process, which has imported torch already."""
+    said, temporary = report.with_suffix(".log"), report.parent / "t"
     temporary.mkdir()
-    return subprocess.run(
-        [*command, *options],
-        env={**kept, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
-        cwd=report.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    options = ["--submission", str(upload), "--seed", "a seed", "--report", str(report), *arguments]
+    pid = os.fork()
+    if pid == 0:
+        code = 70
+        try:
+            for descriptor in (1, 2):
+                os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+            sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
+            for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+                del os.environ[name]
+            tempfile.tempdir, os.environ["TMPDIR"] = str(temporary), str(temporary)
+            code = pytest.main(["-q", "-p", "no:cacheprovider", "-c", os.devnull, str(assignment), *options])
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    left = [path.name for path in temporary.iterdir() if not path.name.startswith("pytest-of-")]
+    left += [each.name() for each in psutil.process_iter(["cmdline"]) if str(temporary) in str(each.info["cmdline"])]
+    return Done(code, said.read_text(), left)
 
 
 def same(report: Report) -> str:
@@ -51,12 +69,11 @@ def test_two_workers_give_the_verdicts_of_one_judge(grade, toy, upload, tmp_path
     alone = grade(toy, "warmup", tmp_path / "out", Options("a seed"), ann=upload)["ann"].report
     report = tmp_path / "report.json"
     done = by_hand(toy / "assignments" / "warmup", upload, report, "-n", "2")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.code == pytest.ExitCode.TESTS_FAILED, done.said
     spread = from_json(report.read_text())
     assert {verdict.status for verdict in spread.verdicts} >= {Status.PASSED, Status.FAILED, Status.PARTIAL}
     assert same(spread) == same(alone)
-    assert list((tmp_path / "t").iterdir()) == []
-    assert "[gw" not in done.stderr
+    assert done.left == []
 
 
 CHECKS = '''
@@ -112,7 +129,7 @@ def test_a_check_that_kills_its_worker_is_our_error_and_the_rest_goes_on(make_co
     (tmp_path / "work.py").write_text("def answer():\n    return 42\n")
     report = tmp_path / "report.json"
     done = by_hand(course / "assignments" / "odd", tmp_path / "work.py", report, "-n", "2")
-    assert done.returncode != 0
+    assert done.code == pytest.ExitCode.TESTS_FAILED, done.said
     verdicts = {verdict.number: verdict for verdict in from_json(report.read_text()).verdicts}
     statuses = {number: verdict.status.value for number, verdict in verdicts.items()}
     assert statuses == {
@@ -123,10 +140,10 @@ def test_a_check_that_kills_its_worker_is_our_error_and_the_rest_goes_on(make_co
         "3.1": "grader_error",
         "4.1": "not_run",
         "5": "grader_error",
-    }, done.stdout + done.stderr
+    }, done.said
     assert "crashed" in verdicts["1.2"].explanation.evidence
     assert "no_such_module" in verdicts["5"].explanation.evidence
-    assert list((tmp_path / "t").iterdir()) == []
+    assert done.left == []
 
 
 def test_checks_that_do_not_fit_end_a_run_by_hand(make_course, tmp_path):
@@ -134,6 +151,6 @@ def test_checks_that_do_not_fit_end_a_run_by_hand(make_course, tmp_path):
     (tmp_path / "work.py").write_text("def answer():\n    return 42\n")
     report = tmp_path / "report.json"
     done = by_hand(course / "assignments" / "odd", tmp_path / "work.py", report)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "test_odd.py::test_elsewhere: number '2.1' belongs to no question" in done.stderr
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "test_odd.py::test_elsewhere: number '2.1' belongs to no question" in done.said
     assert not report.exists()

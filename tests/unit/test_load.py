@@ -135,13 +135,14 @@ def test_helpers_and_packages_are_found_on_the_roots(library: Callable[..., Libr
         {
             "zz_help.py": "import zz_nowhere\nx = 1 / 0\ny = 2\n",
             "zz_pack/__init__.py": "top = 3\n",
-            "zz_pack/leaf.py": "z = 4\n",
+            "zz_pack/leaf.py": "import zz_nothing\nfrom . import deep\nz = 4\n",
+            "zz_pack/deep.py": "",
             "zz_bare/leaf.py": "z = 5\n",
         },
     )
     module = made.load("zz_a")
     assert (module.zz_help.y, module.top, module.zz_pack.leaf.z, module.zz_bare.leaf.z) == (2, 3, 4, 5)
-    assert [note.partition(" ")[0] for note in made.notes] == ["zz_help:", "zz_help.py,"]
+    assert [note.partition(" ")[0] for note in made.notes] == ["zz_help:", "zz_help.py,", "zz_pack.leaf:"]
 
 
 def test_a_star_import_of_a_broken_module_binds_the_names_it_owes(library: Callable[..., Library]) -> None:

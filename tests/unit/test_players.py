@@ -478,6 +478,15 @@ def test_endless_recursion_is_an_error(student: Student) -> None:
         student.lab.recurse()
 
 
+@pytest.mark.parametrize(
+    "argument", [torch.zeros(2**27), [0] * 400_001, {"a": {object()}}], ids=["large", "many", "odd"]
+)
+def test_an_argument_that_cannot_cross_is_a_fault_of_the_check(student: Student, argument: object) -> None:
+    with pytest.raises(TypeError, match="cannot be sent to the player"):
+        student.lab.echo(argument)
+    assert student.lab.echo(1) == ((1,), {})
+
+
 @pytest.mark.parametrize("how", ["complex", "key", "large", "numpy"])
 def test_an_answer_that_is_no_plain_data_is_named(student: Student, how: str) -> None:
     with pytest.raises((BadAnswer, PlayerOutOfMemory), match="plain data"):
@@ -810,6 +819,8 @@ class Net(torch.nn.Module):
 def f(x, device="cuda"):
     torch.cuda.synchronize()
     y = x.cuda() + torch.zeros(2, device=torch.device("cuda")) + x.to("cuda") + x.to(device=device) + W
+    with torch.cuda.device(0):
+        y = y + torch.zeros(2, device=0) + 0 * x.to(0) + 0 * x.pin_memory()
     return Net().to("cuda").cuda().layer(y).numel(), y, y.type(torch.float64).cuda(0).device.type
 """
 

@@ -247,7 +247,9 @@ def plain_lists(x):
     return total
 def helper(x): return for_loop(x)
 def padded(x):
-    for i in range(20000): pass
+    work = 0
+    for i in range(5000):
+        work += i
     return for_loop(x)
 def constant(x):
     out = 0

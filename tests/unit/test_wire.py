@@ -245,6 +245,7 @@ def nested(depth: int, make: Callable[[Any], Any]) -> Any:
         (torch.ones(2, device="meta"), "without data"),
         (torch.ones(9 * [1]), "larger"),
         (np.ones(9 * [1]), "larger"),
+        (torch.ones(1).expand(2**40), "larger"),
         (circle(), "nested"),
         ("x" * (CAPS.text + 1), "too long"),
     ],
@@ -264,7 +265,12 @@ def test_what_has_no_place_in_a_frame_is_named(value: object, said: str) -> None
         (torch.ones(1025), False),
         ([torch.ones(600), torch.ones(600)], False),
         (["x" * 20] * 40, True),
-        (["x" * 20] * 50, False),
+        ([[0] * 10] * 3, True),
+        ([[0] * 10] * 5, False),
+        ([{}] * 23, True),
+        ([{}] * 25, False),
+        (dict.fromkeys(range(15), 0), True),
+        (dict.fromkeys(range(17), 0), False),
     ],
     ids=str,
 )
@@ -311,7 +317,7 @@ def test_the_deepest_value_that_can_be_sent_can_be_read(make: Callable[[int], An
         (raw(b"\xff"), "no JSON"),
         (raw(b'{"a":NaN}'), "no JSON"),
         (raw(b'{"a":-Infinity}'), "no JSON"),
-        (raw(b'{"a":' + b"[" * 200 + b"]" * 200 + b"}"), "deeply"),
+        (raw(b'{"a":' + b"[" * 17 + b"]" * 17 + b"}"), "deeply"),
         (raw(json.dumps({"a": [0] * 60}).encode()), "more parts"),
         (raw(json.dumps({"a": "x" * 21}).encode()), "21 characters"),
     ],
@@ -415,7 +421,7 @@ def test_a_bool_of_value_2_becomes_true() -> None:
         {"d": [[{"l": [1]}, 2]]},
         {"x": 1},
         {"x": -1},
-        {"x": True},
+        {"x": False},
         {"x": 0.0},
         {"x": "0"},
         {"n": 0},
@@ -482,7 +488,7 @@ mutations = st.lists(
 
 
 @given(mutations)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_mutated_frames_raise_only_wire_errors(changes: list[tuple[int, int, bytes]]) -> None:
     data = bytearray(RICH)
     for place, removed, added in changes:
@@ -503,7 +509,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(tags, json_values, min_size=1, max_size=2))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @example({"device": "+"})
 @example({"t": [{"x": 0, "dev": "cuda"}]})
 def test_random_trees_raise_only_wire_errors(tree: dict[str, Any]) -> None:
@@ -523,7 +529,7 @@ headers = (
 
 
 @given(headers, st.binary(max_size=8))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_random_headers_raise_only_wire_errors(header: object, data: bytes) -> None:
     only_wire_errors(raw(block=block(header, data)))
 
