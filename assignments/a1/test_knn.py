@@ -421,7 +421,7 @@ def test_predict_labels_inputs(student, reference, draw, expect):
 
 
 @number("5.1")
-@weight(5)
+@weight(7)
 @visibility("visible")
 def test_classifier_remembers(student, draw, expect):
     """KnnClassifier remembers x_train and y_train, and predict finds the nearest row when k is left at 1."""
@@ -433,7 +433,7 @@ def test_classifier_remembers(student, draw, expect):
 
 
 @number("5.2")
-@weight(4)
+@weight(6)
 @visibility("visible")
 def test_classifier_votes(student, reference, draw, expect):
     """KnnClassifier.predict lets the k nearest rows vote."""
@@ -470,7 +470,7 @@ def test_classifiers_are_independent(student, draw, expect):
 
 
 @number("6.1")
-@weight(3)
+@weight(1)
 @visibility("visible")
 def test_check_accuracy(student, draw, expect):
     """check_accuracy returns the share of test rows that predict labels correctly."""
@@ -483,7 +483,7 @@ def test_check_accuracy(student, draw, expect):
 
 
 @number("6.2")
-@weight(1.5)
+@weight(0.5)
 @visibility("visible")
 def test_check_accuracy_k(student, draw, expect):
     """check_accuracy predicts with the k that it is given."""
@@ -498,7 +498,7 @@ def test_check_accuracy_k(student, draw, expect):
 
 
 @number("6.3")
-@weight(1.5)
+@weight(0.5)
 @visibility("visible")
 def test_check_accuracy_percent(student, draw, expect):
     """check_accuracy returns a percentage between 0 and 100."""

@@ -309,14 +309,14 @@ class Sketch:
 
     def run(self):
         """What find_best_net returns; ``None`` where it makes no TwoLayerNet, or asks more of it than it has here."""
-        path, player = "two_layer_net.TwoLayerNet", self.student._playing.player
-        own = player.request({"op": "get", "path": path})[0]
-        player.request({"op": "patch", "path": path}, self.make)
+        path = "two_layer_net.TwoLayerNet"
+        own = self.student.get(path)
+        self.student.replace(path, self.make)
         try:
             got = self.student.two_layer_net.find_best_net(self.data, lambda: GRID)
         except StudentError:
             got = None
-        player.request({"op": "patch", "path": path}, own)
+        self.student.replace(path, own)
         return got if any(net.stat for net in self.nets) else None
 
 

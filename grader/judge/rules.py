@@ -240,12 +240,13 @@ class Growth:
     """How the work of a call grew between two sizes.
 
     Attributes:
-        operations, lines: exponents of dispatched operations and of executed lines.
-        per_datum: operations or lines that came with each step of the size.
+        operations, lines, calls: exponents of dispatched operations, executed lines, calls (libraries included).
+        per_datum: operations, lines or calls that came with each step of the size.
     """
 
     operations: float
     lines: float
+    calls: float
     per_datum: float
 
     @property
@@ -254,7 +255,7 @@ class Growth:
 
         Much work that does not grow hides a loop from the exponents, so that a step for each datum counts as one.
         """
-        return max(round(max(self.operations, self.lines)), int(self.per_datum >= 1))
+        return max(round(max(self.operations, self.lines, self.calls)), int(self.per_datum >= 1))
 
 
 class RuleChecks:
@@ -325,11 +326,13 @@ class RuleChecks:
 
     def growth(self, function: Function, small: Sequence[Any], large: Sequence[Any]) -> Growth:
         """How operations and lines of ``function`` grow from ``small`` to ``large`` arguments, as exponents."""
-        counts = [function.traced(*arguments)[1] for arguments in (small, large)]
+        # The first call pays for what is imported and remembered once; it is not counted.
+        counts = [function.traced(*arguments)[1] for arguments in (small, small, large)][1:]
         factor = math.log(_factor(small, large))
-        operations, lines = ([_total(count, key) for count in counts] for key in ("operations", "lines"))
-        more = max(operations[1] - operations[0], lines[1] - lines[0])
-        return Growth(_exponent(operations, factor), _exponent(lines, factor), more / _difference(small, large))
+        totals = [[_total(count, key) for count in counts] for key in ("operations", "lines", "calls")]
+        more = max(large_count - small_count for small_count, large_count in totals)
+        operations, lines, calls = (_exponent(total, factor) for total in totals)
+        return Growth(operations, lines, calls, more / _difference(small, large))
 
     def traced(self, function: Function, *args: Any) -> Any:
         """Calls ``function`` under the trace; raises :class:`RuleBroken` when it calls a forbidden function."""
@@ -367,7 +370,8 @@ def _factor(small: Sequence[Any], large: Sequence[Any]) -> float:
 
 
 def _difference(small: Sequence[Any], large: Sequence[Any]) -> float:
-    return max((big - little for little, big in _sizes(small, large) if big > little), default=math.inf)
+    """The smallest step by which a dimension grew: a loop over any of them makes at least so many rounds more."""
+    return min((big - little for little, big in _sizes(small, large) if big > little), default=math.inf)
 
 
 def _exponent(counts: Sequence[float], log_factor: float) -> float:

@@ -134,6 +134,15 @@ class Student:
         """What ``torch.load(path, weights_only=True)`` returns, run inside the player."""
         return self._playing.player.request({"op": "checkpoint"}, path)[0]
 
+    def get(self, path: str) -> Any:
+        """The attribute of this dotted path: plain data or a remote object."""
+        _refuse_unavailable(self._playing, path)
+        return self._playing.player.request({"op": "get", "path": path})[0]
+
+    def replace(self, path: str, replacement: Any) -> None:
+        """Binds ``replacement`` wherever the submission's function or class of this path is bound, in this check."""
+        self._playing.player.request({"op": "patch", "path": path}, replacement)
+
     def missing(self, path: str) -> bool:
         """Whether the submission lacks the attribute of this dotted path."""
         try:

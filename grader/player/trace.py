@@ -29,12 +29,14 @@ class Trace:
         operations: dispatched operations, such as ``aten.mm``, with their counts.
         functions: Python functions of torch that were called, such as ``torch.nn.functional.conv2d``.
         lines: lines of the submission's own files that were executed.
+        calls: calls of functions, in Python or C, wherever they are.
     """
 
     def __init__(self, roots: tuple[str, ...]) -> None:
         self.operations: Counter[str] = Counter()
         self.functions: Counter[str] = Counter()
         self.lines = 0
+        self.calls = 0
         self.roots = roots
 
     def summary(self) -> dict[str, Any]:
@@ -43,6 +45,7 @@ class Trace:
             "operations": dict(self.operations.most_common(MAX_NAMES)),
             "functions": dict(self.functions.most_common(MAX_NAMES)),
             "lines": self.lines,
+            "calls": self.calls,
         }
 
     def line(self, frame: FrameType, event: str, _: Any) -> Any:
@@ -51,6 +54,10 @@ class Trace:
             return self.line if frame.f_code.co_filename.startswith(self.roots) else None
         self.lines += event == "line"
         return self.line
+
+    def call(self, frame: FrameType, event: str, _: Any) -> None:
+        """A profiler for ``sys.setprofile``: loops that a library does for the submission show as calls."""
+        self.calls += event in ("call", "c_call")
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -81,8 +88,10 @@ def traced(wanted: bool | None, library: Library) -> Iterator[Trace | None]:
         return
     trace = Trace(tuple(str(root) for root in library.roots))
     sys.settrace(trace.line)
+    sys.setprofile(trace.call)
     try:
         with torch.no_grad(), _Functions(trace), _Operations(trace):
             yield trace
     finally:
+        sys.setprofile(None)
         sys.settrace(None)
