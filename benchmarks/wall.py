@@ -94,9 +94,12 @@ def computing(zygote: int) -> float:
 def graded_cold(assignment: str) -> None:
     """Grades the reference in a new process and watches the memory of all of its processes."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "grader.cli", "grade", str(COURSE / "reference" / assignment)]
+        reference = str(COURSE / "reference" / assignment)
+        command = [sys.executable, "-m", "grader.cli", "grade", reference]
         start = time.perf_counter()
-        process = subprocess.Popen([*command, "-a", assignment, "-o", out, "--seed", "bench"], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*command, "-a", assignment, "-o", out, "--seed", "bench"], stdout=subprocess.DEVNULL
+        )
         peak = 0
         while process.poll() is None:
             peak = max(peak, proportional(process.pid))

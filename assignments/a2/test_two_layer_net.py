@@ -433,7 +433,7 @@ def test_backward_loss(passes, draw):
 
 
 @number("12.3")
-@weight(1.5)
+@weight(2)
 @visibility("visible")
 def test_backward_second_layer(passes, gradients):
     """nn_forward_backward returns the gradients of W2 and b2."""
@@ -441,7 +441,7 @@ def test_backward_second_layer(passes, gradients):
 
 
 @number("12.4")
-@weight(2)
+@weight(2.5)
 @visibility("visible")
 def test_backward_first_layer(passes, gradients):
     """nn_forward_backward returns the gradients of W1 and b1, through the ReLU."""
@@ -465,21 +465,21 @@ def test_backward_regularisation(passes, draw, expect):
 
 
 @number("12.6")
-@weight(2)
+@weight(1)
 @visibility("visible")
-@pytest.mark.time_limit(cpu_seconds=4)
+@pytest.mark.time_limit(cpu_seconds=5)
 def test_backward_cost(student, passes, draw, cost):
     """nn_forward_backward computes the gradients by the chain rule, fast enough for a network of 20,560 parameters."""
     parts = passes.right_results()
     params, X, y = network(draw, n=20, d=400, h=50, c=10)
     spent = cost(student.two_layer_net.nn_forward_backward, params, X, y=y, reg=0.0)
     passes.compare(results(spent.result), passes.right_backward(params, X, y, 0.0), parts)
-    if spent.cpu_seconds > 0.5:
+    if spent.cpu_seconds > 2.0:
         raise CheckFailed(
             Explanation(
                 "The function takes far too long. Compute the gradients by the chain rule, not by changing one "
                 "parameter after the other.",
-                expected="less than 0.5 seconds for 20 rows and 20,560 parameters",
+                expected="less than 2 seconds for 20 rows and 20,560 parameters",
                 got=f"{spent.cpu_seconds:.1f} seconds",
             )
         )
@@ -709,7 +709,7 @@ def test_grid_size(student):
 
 
 @number("16.1")
-@weight(2.5)
+@weight(3)
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=60)
 def test_best_net(student, reference, draw, expect, note):
@@ -725,10 +725,12 @@ def test_best_net(student, reference, draw, expect, note):
             "In a search through 8 combinations, best_net was not the network with the highest accuracy on the "
             "validation rows. Try every combination of the lists that get_param_set_fn returns."
         )
+    if any(net.input_size != sketch.data["X_train"].shape[1] for net in sketch.nets):
+        note("find_best_net has the number of features written into it; X_train.shape[1] works on every data set.")
 
 
 @number("16.2")
-@weight(1.5)
+@weight(2)
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=60)
 def test_best_stat(student, draw, expect, note):
@@ -748,17 +750,3 @@ def test_best_stat(student, draw, expect, note):
     expect(val_acc, "best_val_acc").has_shape().is_between(0.0, 100.001)
     fraction = float(val_acc) if float(val_acc) <= 1 else float(val_acc) / 100
     expect(fraction, "best_val_acc").is_between(low - 1e-6, high + 1e-6)
-
-
-@number("16.3")
-@weight(1)
-@visibility("visible")
-@pytest.mark.time_limit(cpu_seconds=60)
-def test_best_net_sizes(student, reference, draw, expect):
-    """find_best_net takes the number of features from the data."""
-    sketch = Sketch(student, draw)
-    if sketch.run() is None:
-        (net, _, _), _, data = real_search(student, draw, [0.3])
-        expect_net(expect, reference, net, data["X_val"], data["y_val"])
-    for net in sketch.nets:
-        expect(net.input_size, "input_size").equals(5)

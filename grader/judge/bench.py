@@ -233,8 +233,13 @@ class Play:
         return self._player.output() if self._player is not None else ""
 
     def watch_dynamic_code(self) -> None:
-        """Flags look-ups that the rules cannot follow."""
+        """Flags what the rules cannot follow."""
         if self.bench.rules_for(self.question.function).forbidden:
+            if (
+                self.bench.texts.find(self.question.function) is None
+                and self.question.module in self.bench.order.sources
+            ):
+                self.flag(f"the text of {self.question.function} was not found, so that no rule was applied to it")
             for use in dynamic_uses(self.bench.texts, self.question.function)[:5]:
                 self.flag(f"dynamic look-up, which the rules cannot follow: {use}")
 

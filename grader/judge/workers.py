@@ -69,6 +69,8 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
         if node not in self.registered_collections:
             return  # it has not said yet which checks it found
         super()._reschedule(node)
+        # A worker keeps its last check back until it has another one, or knows that none follows.
+        while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            self._assign_work_unit(node)
         if not self.workqueue and not node.shutting_down:
-            # A worker keeps its last check back until it knows that no other follows.
             node.shutdown()

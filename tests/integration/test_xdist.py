@@ -13,6 +13,7 @@ import pytest
 
 from grader.contract.report import Report, comparable, from_json
 from grader.contract.verdict import Status
+from grader.judge import zygote
 from grader.judge.prepare import Options
 
 
@@ -25,8 +26,30 @@ class Done:
     left: list[str]
 
 
-def by_hand(assignment: Path, upload: Path, report: Path, *arguments: str) -> Done:
+class SharedZygote:
+    """Stands for the zygote that a run by hand starts: the one of this session."""
+
+    def __init__(self, address: Path) -> None:
+        self.address = address
+
+    def wait(self) -> Path:
+        return self.address
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def by_hand(address):
     """``pytest ASSIGNMENT --submission UPLOAD``, in a fork of this process, which has imported torch already."""
+
+    def run(assignment: Path, upload: Path, report: Path, *arguments: str) -> Done:
+        return forked(address, assignment, upload, report, *arguments)
+
+    return run
+
+
+def forked(address: Path, assignment: Path, upload: Path, report: Path, *arguments: str) -> Done:
     said, temporary = report.with_suffix(".log"), report.parent / "t"
     temporary.mkdir()
     options = ["--submission", str(upload), "--seed", "a seed", "--report", str(report), *arguments]
@@ -39,6 +62,7 @@ def by_hand(assignment: Path, upload: Path, report: Path, *arguments: str) -> Do
             sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
             for name in [name for name in os.environ if name.startswith("PYTEST_")]:
                 del os.environ[name]
+            zygote.Zygote = lambda: SharedZygote(address)
             tempfile.tempdir, os.environ["TMPDIR"] = str(temporary), str(temporary)
             code = pytest.main(["-q", "-p", "no:cacheprovider", "-c", os.devnull, str(assignment), *options])
         finally:
@@ -65,7 +89,7 @@ def upload(toy: Path, tmp_path_factory) -> Path:
     return folder
 
 
-def test_two_workers_give_the_verdicts_of_one_judge(grade, toy, upload, tmp_path):
+def test_two_workers_give_the_verdicts_of_one_judge(by_hand, grade, toy, upload, tmp_path):
     alone = grade(toy, "warmup", tmp_path / "out", Options("a seed"), ann=upload)["ann"].report
     report = tmp_path / "report.json"
     done = by_hand(toy / "assignments" / "warmup", upload, report, "-n", "2")
@@ -121,7 +145,7 @@ def test_skips(student):
 '''
 
 
-def test_a_check_that_kills_its_worker_is_our_error_and_the_rest_goes_on(make_course, tmp_path):
+def test_a_check_that_kills_its_worker_is_our_error_and_the_rest_goes_on(by_hand, make_course, tmp_path):
     lost = 'import no_such_module\n\n\n@number("5.1")\n@weight(1)\ndef test_lost():\n    """lost."""\n'
     course = make_course(
         tmp_path / "course", {"test_odd.py": CHECKS, "test_lost.py": lost}, {"1": 3, "2": 1, "3": 1, "4": 1, "5": 1}
@@ -146,7 +170,7 @@ def test_a_check_that_kills_its_worker_is_our_error_and_the_rest_goes_on(make_co
     assert done.left == []
 
 
-def test_checks_that_do_not_fit_end_a_run_by_hand(make_course, tmp_path):
+def test_checks_that_do_not_fit_end_a_run_by_hand(by_hand, make_course, tmp_path):
     course = make_course(tmp_path / "course", {"test_odd.py": CHECKS}, {"1": 3})
     (tmp_path / "work.py").write_text("def answer():\n    return 42\n")
     report = tmp_path / "report.json"
