@@ -79,6 +79,9 @@ class Losses:
                     lambda W: self.function(W, X, y, 0.0), at={"W": W}, exact=exact, dtype=False, sizes=sizes
                 )
             raise
+        # As many features as classes: a transposed result has the right shape there.
+        W, X, y = problem(self.draw, d=5, c=5)
+        self._compare(self.function(W, X, y, 0.0), self.right(W, X, y, 0.0), part)
 
     def regularisation(self):
         """What reg adds to the loss and to the gradient."""
@@ -805,6 +808,8 @@ def test_one_set_accuracies(student, draw, expect):
     )
     expect_accuracy(expect, got[1], 0.75, 0.75, "train_acc")
     expect_accuracy(expect, got[2], 0.4, 0.4, "val_acc")
+    if (float(got[1]) > 1) != (float(got[2]) > 1):
+        raise CheckFailed("One of train_acc and val_acc is a fraction and the other in percent. Use one unit for both.")
 
 
 @number("10.3")
