@@ -7,6 +7,7 @@ from pathlib import Path
 
 from grader.contract.assignment import Assignment, AssignmentError, read
 
+PARTS = ("reference", "assignments", "student_template")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 

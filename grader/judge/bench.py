@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from grader.contract.assignment import Assignment, Question, Rules
+from grader.contract.course import PARTS
 from grader.contract.ledger import Entry
 from grader.contract.text import one_line
 from grader.contract.verdict import Explanation, Missing, RuleBroken, SubmissionProblem
@@ -81,7 +82,7 @@ class Bench:
             "uid": FIRST_UID + os.getpid() % UIDS,
             "readable": [*order.roots, str(order.folder / "shared")],
             "writable": [str(order.folder / "scratch")],
-            "hidden": [str(order.course), str(package)],
+            "hidden": [*(str(order.course / part) for part in PARTS), str(package)],
             "memory": self.assignment.content.limits.memory_mb * 2**20,
             "gpu": order.device == "cuda",
             **order.policy,
