@@ -27,9 +27,12 @@ from grader.judge.players import Loader, Player, Stage
 from grader.judge.rules import RuleChecks, dynamic_uses, forbidden_uses
 from grader.judge.source import Texts
 from grader.judge.student import RemoteObject, Student
+from grader.judge.zygote import ZygoteError
 
 FIRST_UID = 60000
 UIDS = 5000
+
+CANARY = "def sing():\n    return 1\n"
 
 # After a check of a question ran into its limit, the next ones of that question get this share of it.
 SHORTER = 0.25
@@ -51,19 +54,35 @@ class Bench:
     @cached_property
     def loader(self) -> Loader:
         """The submission, loaded; started when the first check asks for it."""
+        return Loader(self._stage(self.order.sources))
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether players work on this machine at all, tried with two lines of our own in the submission's place."""
+        loader = Loader(self._stage({"canary": ("canary.py", CANARY)}))
+        try:
+            player = loader.player()
+            player.begin(0, Budget(10.0, 60.0))
+            answer, _ = player.request({"op": "call", "path": "canary.sing"}, [[], {}])
+            player.close()
+        except SubmissionProblem:
+            return False
+        finally:
+            loader.close()
+        return bool(answer == 1)
+
+    def _stage(self, sources: Mapping[str, tuple[str, str]]) -> Stage:
         order = self.order
-        return Loader(
-            Stage(
-                address=order.address,
-                sources=order.sources,
-                roots=order.roots,
-                exports=reference.public_names(self.assignment),
-                policy=self._policy(),
-                device=self._players_device(),
-                scratch=order.folder / "scratch",
-                shared=order.folder / "shared",
-                load_seconds=self.assignment.content.limits.load_seconds,
-            )
+        return Stage(
+            address=order.address,
+            sources=sources,
+            roots=order.roots,
+            exports=reference.public_names(self.assignment),
+            policy=self._policy(),
+            device=self._players_device(),
+            scratch=order.folder / "scratch",
+            shared=order.folder / "shared",
+            load_seconds=self.assignment.content.limits.load_seconds,
         )
 
     def _players_device(self) -> str:
@@ -199,7 +218,13 @@ class Play:
         if self._player is None:
             player = self._player = self.bench.loader.player()
             player.objects.wrap = lambda held: RemoteObject(player, held)
-            player.begin(int(self.draw.seed_text, 16) % 2**63, self.budget)
+            try:
+                player.begin(int(self.draw.seed_text, 16) % 2**63, self.budget)
+            except SubmissionProblem as problem:
+                # Nothing of the check has run yet. Either the submission meddles with its player, or we are at fault.
+                if not self.bench.sound:
+                    raise ZygoteError(f"players do not run on this machine: {problem}") from problem
+                raise
             if self.patched:
                 self._patch(player)
         return self._player

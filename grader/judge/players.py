@@ -27,7 +27,7 @@ from grader.contract.wire import Frame, Unsendable, WireError, pack
 from grader.judge.channel import Budget, Channel, Limit
 from grader.judge.objects import Objects
 from grader.judge.process import NotOurs, Watched
-from grader.judge.zygote import connect
+from grader.judge.zygote import ZygoteError, connect
 
 REPLY = Budget(cpu_seconds=30.0, wall_seconds=60.0)
 
@@ -88,7 +88,11 @@ class Loader:
         self.channel = Channel(
             os.dup(descriptor), os.dup(descriptor), None, self.watched, lambda: "it exited while it was imported"
         )
-        self.layers = self._ask({"op": "setup", **self._setup()}, REPLY)["value"]
+        try:
+            self.layers = self._ask({"op": "setup", **self._setup()}, REPLY)["value"]
+        except (SubmissionProblem, KeyError) as error:
+            # Nothing of the submission has run yet.
+            raise ZygoteError(f"a player could not be set up: {error}") from error
         return all(self._load(module) for module in self.stage.sources)
 
     def _setup(self) -> dict[str, Any]:
