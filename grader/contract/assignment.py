@@ -50,7 +50,7 @@ class Limits:
     cpu_seconds: float = 10.0
     wall_seconds: float = 60.0
     memory_mb: int = 2048
-    load_seconds: float = 20.0
+    load_seconds: float = 10.0
 
 
 @dataclass(frozen=True)
