@@ -426,10 +426,11 @@ def test_backward_scores(student, passes, draw, expect):
 @number("12.2")
 @weight(2)
 @visibility("visible")
-def test_backward_loss(passes, draw):
-    """nn_forward_backward returns the mean cross-entropy of the rows."""
+def test_backward_loss(student, passes, draw, rules):
+    """nn_forward_backward returns the mean cross-entropy of the rows, computed by code of your own."""
     params, X, y = network(draw)
     passes.compare(*passes.backward(params, X, y, 0.0), ["loss"], sizes={"N": len(X)})
+    rules.traced(student.two_layer_net.nn_forward_backward, params, X, y, 0.0)
 
 
 @number("12.3")

@@ -61,7 +61,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     content = read(written(tmp_path, LEAST))
-    assert content.limits == Limits(10.0, 60.0, 2048, 20.0) and content.rules == Rules()
+    assert content.limits == Limits(10.0, 60.0, 2048, 10.0) and content.rules == Rules()
     question = content.questions[0]
     assert (question.relies_on, question.needs, question.rules, question.edge) == ((), "", Rules(), {})
     assert question.module == "vectors" and content.modules["vectors"].also_named == ()
