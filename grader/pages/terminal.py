@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from grader.contract.report import Report
 from grader.contract.text import natural_key, printable
 from grader.contract.verdict import Status, Verdict
+from grader.contract.wording import student_text
 
 STYLE = {
     Status.PASSED: ("passed", "green"),
@@ -42,7 +41,7 @@ def class_table(rows: Sequence[tuple[str, Report | None]], title: str) -> Table:
         ("checks", "left"),
         ("time", "right"),
     ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        table.add_column(heading, justify=justify)
     for name, report in rows:
         if report is None:
             table.add_row(escape(name), "–", "–", Text("grader error", "bold magenta"), "")
@@ -63,14 +62,17 @@ def _counts(report: Report) -> Text:
     return Text(", ").join(parts)
 
 
-def student_view(report: Report, *, everything: bool = False) -> RenderableType:
+def student_view(report: Report) -> RenderableType:
     """What a student reads: every check, and for each that failed what was expected and what came."""
-    ordered = sorted(report.verdicts, key=lambda verdict: natural_key(verdict.number))
-    lines: list[RenderableType] = [*(Text(problem, "yellow") for problem in _remarks(report))]
-    for _, verdicts in groupby(ordered, key=lambda verdict: verdict.number.rpartition(".")[0]):
-        lines.extend(line for verdict in verdicts for line in _verdict_lines(verdict, everything))
-    lines.append(Text(f"\n{report.score:g} of {report.max_score:g} points", "bold"))
-    return Group(*lines)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for justify in ("right", "left", "right", "left"):
+        table.add_column(justify=justify, no_wrap=justify != "left")
+    for verdict in sorted(report.verdicts, key=lambda verdict: natural_key(verdict.number)):
+        word, style = STYLE[verdict.status]
+        points = f"{verdict.points:g}/{verdict.max_points:g}"
+        table.add_row(Text(verdict.number, "bold"), Text(word, style), points, _told(verdict))
+    remarks = [Text(remark, "yellow") for remark in _remarks(report)]
+    return Group(*remarks, table, Text(f"\n{report.score:g} of {report.max_score:g} points", "bold"))
 
 
 def _remarks(report: Report) -> Iterator[str]:
@@ -79,33 +81,12 @@ def _remarks(report: Report) -> Iterator[str]:
         yield printable(text, 1000)
 
 
-def _verdict_lines(verdict: Verdict, everything: bool) -> Iterator[RenderableType]:
-    word, style = STYLE[verdict.status]
-    head = Text.assemble(
-        (f"{verdict.number:>5} ", "bold"), (f"{word:<12} ", style), f"{verdict.points:g}/{verdict.max_points:g}  "
-    )
-    yield head.append(verdict.title)
-    for text, look in _details(verdict, everything):
-        yield Padding(Text(text, look), (0, 0, 0, 8))
-
-
-def _details(verdict: Verdict, everything: bool) -> Iterator[tuple[str, str]]:
-    told = verdict.explanation
-    if verdict.fixed_text and told is not None and not everything:
-        # It stands alone: a note or a print might betray what the check hides.
-        yield verdict.fixed_text, "default"
-        return
-    if told is not None:
-        yield told.message, "default"
-        for label, text in (("expected", told.expected), ("got", told.got), ("", told.difference), ("hint", told.hint)):
-            if text:
-                yield (f"{label}: {text}" if label else text), "cyan" if label == "hint" else "dim"
-    if verdict.edge and verdict.status is not Status.PASSED:
-        yield f"why it matters: {verdict.edge}", "dim"
-    for note in verdict.notes:
-        yield f"note: {note}", "yellow"
-    if verdict.output and (everything or verdict.status is not Status.PASSED):
-        yield f"it printed:\n{printable(verdict.output, 2000)}", "dim"
+def _told(verdict: Verdict) -> Text:
+    """The title, and below it what there is to say; of a check that passed, only the notes."""
+    title = Text(verdict.title)
+    if verdict.status is Status.PASSED:
+        return title.append("".join(f"\nNote: {note}" for note in verdict.notes), "yellow")
+    return title.append(f"\n{printable(student_text(verdict), 4000)}", "dim")
 
 
 def console() -> Console:
