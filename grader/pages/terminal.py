@@ -41,7 +41,7 @@ def class_table(rows: Sequence[tuple[str, Report | None]], title: str) -> Table:
         ("checks", "left"),
         ("time", "right"),
     ):
-        table.add_column(heading, justify=justify)
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for name, report in rows:
         if report is None:
             table.add_row(escape(name), "–", "–", Text("grader error", "bold magenta"), "")
