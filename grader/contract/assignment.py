@@ -99,7 +99,17 @@ class Question:
 
 @dataclass(frozen=True)
 class Content:
-    """The text of ``assignment.toml``, typed."""
+    """The text of ``assignment.toml``, typed.
+
+    Attributes:
+        name: the folder's name.
+        title: what people call it.
+        modules: name of each module that students write -> its file.
+        questions: what is asked for.
+        limits: what a player may use.
+        rules: what no solution may use.
+        given: classes and functions that students receive complete; rules do not look into them.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -109,6 +119,7 @@ class Content:
     questions: tuple[Question, ...]
     limits: Limits = Limits()
     rules: Rules = Rules()
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,8 @@ class Bench:
 
     def _find_broken_rule(self, question: Question) -> RuleBroken | None:
         # Functions that questions of their own are about answer for themselves.
-        others = frozenset(other.function for other in self.assignment.content.questions) - {question.function}
+        content = self.assignment.content
+        others = frozenset(other.function for other in content.questions) - {question.function} | set(content.given)
         uses = forbidden_uses(self.texts, question.function, self.assignment.rules_of(question), others)
         if not uses:
             return None

@@ -279,7 +279,7 @@ class Texts:
         while queue:
             here = queue.pop()
             key = (here.module.name, here.name, here.node)
-            if key not in found and (here is start or f"{here.module.name}.{here.name}" not in stop):
+            if key not in found and (here is start or not _within(f"{here.module.name}.{here.name}", stop)):
                 found[key] = here
                 queue.extend(self.called(here))
                 queue.extend(replace(here, node=node) for node in here.module.rebound.get(here.name, ()))
@@ -303,6 +303,11 @@ class Texts:
         head, dot, rest = name.partition(".")
         owner = here.name.partition(".")[0]
         return self.resolve(here.module, f"{owner}.{rest}" if dot and head in ("self", "cls") else name)
+
+
+def _within(name: str, stop: frozenset[str]) -> bool:
+    """Whether a definition, or the class around it, is named in ``stop``."""
+    return name in stop or name.rpartition(".")[0] in stop
 
 
 def _seen_as(found: Reached | None, module: ModuleText, name: str) -> Reached | None:

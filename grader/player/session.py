@@ -7,6 +7,7 @@ any frame. It cannot know the right numbers, so a forged frame is worth as much 
 from __future__ import annotations
 
 import difflib
+import inspect
 import io
 import os
 import random
@@ -193,8 +194,10 @@ def _replace_method(owner: Any, name: str, stand_in: JudgeRef) -> None:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return stand_in(self, *args, **kwargs)
 
-    if isinstance(owner, type):
-        setattr(owner, name, method)
+    if not isinstance(owner, type):
+        return
+    static = isinstance(inspect.getattr_static(owner, name, None), staticmethod)
+    setattr(owner, name, staticmethod(stand_in) if static else method)
 
 
 def _replace(module: ModuleType, path: str, own: Any, stand_in: JudgeRef) -> None:
