@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="grade a small class of made-up submissions and leave its reports")
+    demo.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which (default: all that are quick)")
     demo.add_argument(
         "-o", "--out", type=Path, default=Path("demo-out"), help="folder for the reports (default: demo-out)"
     )
@@ -171,15 +172,15 @@ def _new(options: argparse.Namespace) -> Exit:
 def _demo(options: argparse.Namespace) -> Exit:
     from grader.grading.grade import Job
     from grader.judge.prepare import Options
-    from grader.judge.variants import read_variants, write_variant
+    from grader.judge.variants import read_variants, shown_unasked, write_variant
     from grader.pages.terminal import class_table, console
 
     course = _course(options.course)
     finished: list[Finished] = []
     with tempfile.TemporaryDirectory(prefix="demo-") as folder, _grading() as address:
-        for name in course.names:
+        for name in options.assignments or course.names:
             assignment = course.assignment(name)
-            if not (assignment.folder / "demo.toml").exists():
+            if not options.assignments and not shown_unasked(assignment.folder / "demo.toml"):
                 continue
             variants = read_variants(assignment.folder / "demo.toml")
             jobs = []

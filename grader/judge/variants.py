@@ -49,6 +49,12 @@ class _File:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     submission: tuple[Variant, ...]
+    only_by_name: bool = False
+
+
+def shown_unasked(path: Path) -> bool:
+    """Whether the class of variants in a TOML file is quick enough to be shown without being asked for by name."""
+    return path.is_file() and not read_toml(path).get("only_by_name", False)
 
 
 def read_variants(path: Path) -> tuple[Variant, ...]:

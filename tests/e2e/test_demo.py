@@ -12,30 +12,39 @@ import pytest
 from grader.contract.course import default_course
 from grader.contract.report import from_json
 from grader.contract.verdict import Status
-from grader.judge.variants import read_variants
+from grader.judge.variants import read_variants, shown_unasked
 
-ASSIGNMENTS = [
-    name for name in default_course().names if (default_course().root / "assignments" / name / "demo.toml").exists()
-]
+COURSE = default_course()
+DEMOS = {name: COURSE.root / "assignments" / name / "demo.toml" for name in COURSE.names}
+QUICK = [name for name, path in DEMOS.items() if shown_unasked(path)]
+
+
+def demonstrate(folder: Path, *names: str) -> None:
+    """Runs ``grader demo`` and leaves its reports in ``folder``."""
+    command = [sys.executable, "-m", "grader.cli", "demo", *names, "-o", str(folder), "-j", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "TERM": "dumb"})
+    assert done.returncode == 0, done.stderr
+
+
+def check(folder: Path, name: str) -> None:
+    """Every submission of a demonstration class lost exactly what its description says."""
+    for variant in read_variants(DEMOS[name]):
+        report = from_json((folder / name / variant.name / "report.json").read_text(encoding="utf-8"))
+        lost = {verdict.number for verdict in report.verdicts if verdict.status is not Status.PASSED}
+        expected = {verdict.number for verdict in report.verdicts if variant.loses_check(verdict.number)}
+        assert lost == expected, variant.name
+        assert report.complete
+        assert (folder / name / variant.name / "results.json").exists()
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The reports of ``grader demo``."""
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "grader.cli", "demo", "-o", str(folder), "-j", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "TERM": "dumb"})
-    assert done.returncode == 0, done.stderr
+    demonstrate(folder)
     return folder
 
 
-@pytest.mark.parametrize("name", ASSIGNMENTS)
+@pytest.mark.parametrize("name", QUICK)
 def test_each_submission_loses_exactly_what_it_got_wrong(out: Path, name: str) -> None:
-    folder = default_course().root / "assignments" / name
-    for variant in read_variants(folder / "demo.toml"):
-        report = from_json((out / name / variant.name / "report.json").read_text(encoding="utf-8"))
-        lost = {verdict.number for verdict in report.verdicts if verdict.status is not Status.PASSED}
-        expected = {verdict.number for verdict in report.verdicts if variant.loses_check(verdict.number)}
-        assert lost == expected, variant.name
-        assert report.complete
-        assert (out / name / variant.name / "results.json").exists()
+    check(out, name)
