@@ -155,7 +155,7 @@ class Bench:
         layers = {name: word if name in ("uid", "limits") else f"{word}: {text}" for name, word, text in told}
         return {
             "layers": layers,
-            "problems": [one_line(text, 1000) for text in [*failed, *notes]],
+            "problems": [one_line(text.replace(f"{self.order.folder}/", ""), 1000) for text in [*failed, *notes]],
         }
 
     def close(self) -> None:
@@ -257,7 +257,13 @@ class Play:
 
     def output(self) -> str:
         """What the submission printed."""
-        return self._player.output() if self._player is not None else ""
+        return self.without_places(self._player.output()) if self._player is not None else ""
+
+    def without_places(self, text: str) -> str:
+        """``text`` without the private folders of this grading, which differ from run to run."""
+        if self._player is not None:
+            text = text.replace(str(self._player.scratch), "scratch")
+        return text.replace(f"{self.bench.order.folder}/", "")
 
     def watch_dynamic_code(self) -> None:
         """Flags what the rules cannot follow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 
 import pytest
@@ -81,13 +81,11 @@ def _clean(verdict: Verdict, play: Play | None) -> Verdict:
     """The verdict with the check's remarks, and with every text made fit to be shown."""
     told = verdict.explanation
     if told is not None:
+        texts = {field.name: getattr(told, field.name) for field in fields(told)}
+        if play is not None:
+            texts = {name: play.without_places(text) for name, text in texts.items()}
         told = Explanation(
-            message=printable(told.message, MAX_TEXT),
-            expected=printable(told.expected, MAX_TEXT),
-            got=printable(told.got, MAX_TEXT),
-            difference=printable(told.difference, MAX_TEXT),
-            hint=printable(told.hint, MAX_TEXT),
-            evidence=printable(told.evidence, MAX_EVIDENCE),
+            **{name: printable(text, MAX_EVIDENCE if name == "evidence" else MAX_TEXT) for name, text in texts.items()}
         )
     if play is None:
         return replace(verdict, explanation=told)

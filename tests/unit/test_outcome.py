@@ -31,7 +31,11 @@ ENTRY = Entry("test_a.py::test_f", "1.1", "F.", 4.0, tags=("x",))
 
 def played(output: str = "") -> Play:
     play: Any = SimpleNamespace(
-        notes=["a\nnote"], flags=["a flag"], draw=SimpleNamespace(seed_text="ab12"), output=lambda: output
+        notes=["a\nnote"],
+        flags=["a flag"],
+        draw=SimpleNamespace(seed_text="ab12"),
+        output=lambda: output,
+        without_places=lambda text: text.replace("/private/", ""),
     )
     return cast(Play, play)
 
@@ -137,3 +141,10 @@ def test_a_verdict_survives_as_text() -> None:
         assert verdict_from_json(verdict_to_json(verdict)) == verdict
     error = grader_error(ENTRY, "told")
     assert verdict_from_json(verdict_to_json(error)) == error and error.status is Status.GRADER_ERROR
+
+
+def test_private_folders_are_in_no_text() -> None:
+    error = CheckFailed(Explanation("/private/scratch/w.pt is not there", got="/private/x"))
+    told = verdict_of(ENTRY, played(), error).explanation
+    assert told is not None
+    assert (told.message, told.got) == ("scratch/w.pt is not there", "x")
