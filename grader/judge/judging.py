@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,7 +51,11 @@ class Judging:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.bench = Bench(order)
-        self.understudy = Bench(understudy_of(order, self.bench.assignment))
+
+    @cached_property
+    def understudy(self) -> Bench:
+        """The reference in the submission's place; made when a check raises an error of ours."""
+        return Bench(understudy_of(self.order, self.bench.assignment))
 
     # ---------------------------------------------------------------- collection
 
@@ -169,7 +174,8 @@ class Judging:
     def pytest_sessionfinish(self) -> None:
         """Ends the submission's processes."""
         self.bench.close()
-        self.understudy.close()
+        if "understudy" in self.__dict__:
+            self.understudy.close()
 
     # ---------------------------------------------------------------- fixtures
 
