@@ -26,7 +26,7 @@ class FastMaxPool:
         (N, C, H, W), (HH, WW, s) = x.shape, _window(pool_param)
         x = x.permute(0, 2, 3, 1).contiguous()
         out = x.new_empty(N, (H - HH) // s + 1, (W - WW) // s + 1, C)
-        for chunk in chunks_of(N, 2 * x[:1].numel() * x.element_size()):
+        for chunk in chunks_of(N, x[:1].numel() * x.element_size()):
             pool_forward(x[chunk], out[chunk], pool_param)
         return out.permute(0, 3, 1, 2), (x, out, pool_param)
 
@@ -36,7 +36,7 @@ class FastMaxPool:
         x, out, pool_param = cache
         dout = dout.permute(0, 2, 3, 1).contiguous()
         dx = torch.empty_like(x)
-        for chunk in chunks_of(len(x), 2 * x[:1].numel() * x.element_size()):
+        for chunk in chunks_of(len(x), x[:1].numel() * x.element_size()):
             pool_backward(x[chunk], out[chunk], dout[chunk], dx[chunk], pool_param)
         return dx.permute(0, 3, 1, 2)
 
@@ -103,10 +103,15 @@ def _hand_to_larger(dout, pair, dpair):
     torch.sub(dout, db, out=da)
 
 
-def _add_sums(rows, total, squares):
-    """Add the column sums of rows (M, C), and of their squares, to total and squares (C,)."""
-    total += rows.sum(dim=0)
-    squares += (rows * rows).sum(dim=0)
+def _sums(y):
+    """y (n, H, W, C) -> the sums over all pixels, (C,): image by image first, so that threads can share the images."""
+    return y.flatten(1, 2).sum(dim=1).sum(dim=0)
+
+
+def _add_sums(y, total, squares):
+    """Add the sums of y (n, H, W, C) over all pixels, and of its squares, to total and squares (C,)."""
+    total += _sums(y)
+    squares += _sums(y * y)
 
 
 def _statistics(y, total, squares, bn_param):
@@ -121,13 +126,18 @@ def _statistics(y, total, squares, bn_param):
     M = y.numel() // len(total)
     mean = total / M
     var = squares / M - mean * mean
-    if (mean * mean > 1e3 * var).any():  # the difference of two large numbers: too few digits are left
+    if _far_from_zero(mean, var):
         mean = y.double().mean(dim=(0, 1, 2)).to(y.dtype)
         var = (y - mean).square().mean(dim=(0, 1, 2))
     momentum = bn_param.get("momentum", 0.9)
     bn_param["running_mean"] = mean.lerp(running_mean, momentum)
     bn_param["running_var"] = var.lerp(running_var, momentum)
     return mean, var
+
+
+def _far_from_zero(mean, var):
+    """Whether sums over y would leave too few digits for what remains once the mean is taken off."""
+    return bool((mean * mean > 1e3 * var).any())
 
 
 class FastSpatialBatchNorm:
@@ -141,13 +151,14 @@ class FastSpatialBatchNorm:
     def forward(x, gamma, beta, bn_param):
         """x (N, C, H, W), gamma, beta (C,) -> out (N, C, H, W), cache."""
         x = x.permute(0, 2, 3, 1).contiguous()
-        C = x.shape[3]
         total, squares = torch.zeros_like(gamma), torch.zeros_like(gamma)
-        chunks = chunks_of(len(x), 4 * x[:1].numel() * x.element_size())
+        chunks = chunks_of(len(x), x[:1].numel() * x.element_size())
         if bn_param["mode"] == "train":
             for chunk in chunks:
-                _add_sums(x[chunk].view(-1, C), total, squares)
+                _add_sums(x[chunk], total, squares)
         mean, var = _statistics(x, total, squares, bn_param)
+        if _far_from_zero(mean, var):
+            x, mean = x - mean, torch.zeros_like(mean)
         inv_std = (var + bn_param.get("eps", 1e-5)).rsqrt()
         a = gamma * inv_std
         out = torch.addcmul(beta - mean * a, x, a)
@@ -157,14 +168,13 @@ class FastSpatialBatchNorm:
     def backward(dout, cache):
         """dout (N, C, H, W) -> dx (N, C, H, W), dgamma, dbeta (C,)."""
         x, mean, inv_std, a, chunks = cache
-        C, M = len(mean), x.numel() // len(mean)
+        M = x.numel() // len(mean)
         dout = dout.permute(0, 2, 3, 1).contiguous()
         dbeta, dgamma = torch.zeros_like(mean), torch.zeros_like(mean)
         for chunk in chunks:
-            rows = dout[chunk].view(-1, C)
-            dbeta += rows.sum(dim=0)
-            dgamma += ((x[chunk].view(-1, C) - mean).mul_(rows)).sum(dim=0)
-        dgamma *= inv_std
+            dbeta += _sums(dout[chunk])
+            dgamma += _sums(x[chunk] * dout[chunk])
+        dgamma = (dgamma - mean * dbeta) * inv_std  # the sum of dout * xhat, where xhat = (x - mean) * inv_std
         k0, k1 = _norm_coefficients(mean, inv_std, a, dgamma, dbeta, M)
         dx = torch.empty_like(x)
         for chunk in chunks:
@@ -204,7 +214,7 @@ class FastConvNormReluPool:
             maxima.append(y.new_empty(n, OH // 2, OW // 2, F))
             pool_forward(y, maxima[-1], pool_param)
             if bn_param["mode"] == "train":
-                _add_sums(y.view(-1, F), total, squares)
+                _add_sums(y, total, squares)
 
         y, conv_cache = FastConv.forward(x, w, b, conv_param, each_chunk)
         y = y.permute(0, 2, 3, 1)  # (N, OH, OW, F)
@@ -222,11 +232,10 @@ class FastConvNormReluPool:
         With z = a y + c, batch norm's gradient is dy = a dz + k1 y + k0, and dz is 0 except at the maxima.
         """
         conv_cache, y, top, out, mean, inv_std, a, pool_param = cache
-        F, M = len(mean), y.numel() // len(mean)
+        M = y.numel() // len(mean)
         dz = torch.gt(out, 0, out=torch.empty_like(out)).mul_(dout.permute(0, 2, 3, 1))  # (N, OH / 2, OW / 2, F)
-        rows = dz.view(-1, F)
-        dbeta = rows.sum(dim=0)
-        dgamma = (top.view(-1, F) - mean).mul_(rows).sum(dim=0) * inv_std
+        dbeta = _sums(dz)
+        dgamma = _sums((top - mean).mul_(dz)) * inv_std
         k0, k1 = _norm_coefficients(mean, inv_std, a, dgamma, dbeta, M)
         dz *= a
 
