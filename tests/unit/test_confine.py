@@ -28,6 +28,7 @@ from typing import Any
 
 import pytest
 
+from grader.contract.users import FIRST_UID
 from grader.player import confine, descendants, kernel, landlock, limits, seccomp, syscalls
 from grader.player.confine import ConfinementError, Layers, Policy
 
@@ -48,7 +49,7 @@ class World:
     def uid(self) -> int:
         """Whom a player is in the end."""
         if self.root:
-            return confine.FIRST_UID + os.getpid() % 4000
+            return FIRST_UID + os.getpid() % 4000
         return ORDINARY_UID if AS_ROOT else os.geteuid()
 
 
