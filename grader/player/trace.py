@@ -72,24 +72,21 @@ class Trace:
 
     def call(self, frame: FrameType, event: str, arg: Any) -> None:
         """A profiler for ``sys.setprofile``: loops that a library does for the submission show as calls."""
-        if event == "call":
-            self.calls += 1
-            self._entered(frame)
-        elif event == "c_call":
+        if event == "c_call":
             self.calls += 1
             if frame.f_code.co_filename.startswith(self.roots):
                 self._asked(_name_of(arg))
-        elif event == "return":
-            self.resting -= id(frame.f_code) in self.rests
-
-    def _entered(self, frame: FrameType) -> None:
-        code, caller = frame.f_code, frame.f_back
-        if id(code) in self.rests:
-            self.resting += 1
-        elif code.co_filename.startswith(_TORCH) and caller and caller.f_code.co_filename.startswith(self.roots):
-            # Python 3.10 knows only the last part of the name.
-            name = getattr(code, "co_qualname", code.co_name)
-            self._asked(f"{frame.f_globals.get('__name__')}.{name}")
+        elif event == "call":
+            self.calls += 1
+            code = frame.f_code
+            if id(code) in self.rests:
+                self.resting += 1
+            elif code.co_filename.startswith(_TORCH):
+                caller = frame.f_back
+                if caller is not None and caller.f_code.co_filename.startswith(self.roots):
+                    self._asked(_name_in_python(frame))
+        elif event == "return" and id(frame.f_code) in self.rests:
+            self.resting -= 1
 
     def _asked(self, name: str) -> None:
         if name in REACHING:
@@ -123,13 +120,21 @@ def _name_of(function: Any) -> str:
     return f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', '?')}"
 
 
+def _name_in_python(frame: FrameType) -> str:
+    """The name of a function in Python, with its module; of Python 3.10 only the last part is to be had."""
+    return f"{frame.f_globals.get('__name__')}.{getattr(frame.f_code, 'co_qualname', frame.f_code.co_name)}"
+
+
 class Counting:
     """What one of the two modes counted: a second account, which has to agree with the trace's.
+
+    A mode is asked thousands of times, under the profiler, and calls as little as it can.
 
     Attributes:
         names: how often each name was counted.
         seen: how often torch told of something.
         named: how often a name was counted; not while the trace rests.
+        known: the names of functions that were met before; finding one takes torch long.
     """
 
     def __init__(self, trace: Trace, names: Counter[str]) -> None:
@@ -138,36 +143,55 @@ class Counting:
         self.names = names
         self.seen = 0
         self.named = 0
-
-    def count(self, name: str) -> None:
-        """One more of ``name``."""
-        self.seen += 1
-        if not self.trace.resting:
-            self.named += 1
-            self.names[name] += 1
-
-    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """The function's own work, of which this mode is not told."""
-        self.trace.inside += 1
-        try:
-            return func(*args, **(kwargs or {}))
-        finally:
-            self.trace.inside -= 1
+        self.known: dict[Any, tuple[Any, str]] = {}
 
 
 class _Operations(Counting, TorchDispatchMode):  # type: ignore[no-untyped-call]
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here, and torch need not see to it at every operation."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count(str(getattr(func, "overloadpacket", func)))
-        return self.run(func, args, kwargs)
+        trace = self.trace
+        self.seen += 1
+        if not trace.resting:
+            # The hash of an operation is a function in Python.
+            _, name = self.known.get(id(func)) or self.find(func)
+            self.named += 1
+            self.names[name] += 1
+        trace.inside += 1
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            trace.inside -= 1
+
+    def find(self, func: Any) -> tuple[Any, str]:
+        """The operation itself, so that it keeps its identity, and its name."""
+        found = self.known[id(func)] = func, str(getattr(func, "overloadpacket", func))
+        return found
 
 
 class _Functions(Counting, TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = resolve_name(func) or getattr(func, "__name__", "?")
+        trace = self.trace
+        _, name = self.known.get(func) or self.find(func)
         # The other mode runs each operation by this name, where torch did not come by a function of Python's.
-        if not (self.trace.inside and name.startswith("aten.")):
-            self.count(name)
-        return self.run(func, args, kwargs)
+        if not (trace.inside and name.startswith("aten.")):
+            self.seen += 1
+            if not trace.resting:
+                self.named += 1
+                self.names[name] += 1
+        trace.inside += 1
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            trace.inside -= 1
+
+    def find(self, func: Any) -> tuple[Any, str]:
+        """The function and its name."""
+        found = self.known[func] = func, resolve_name(func) or getattr(func, "__name__", "?")
+        return found
 
 
 def _write_no_tensors() -> None:
