@@ -76,6 +76,7 @@ class Trace:
             self.calls += 1
             if frame.f_code.co_filename.startswith(self.roots):
                 self._asked(_name_of(arg))
+                self._look()
         elif event == "call":
             self.calls += 1
             code = frame.f_code
@@ -93,9 +94,9 @@ class Trace:
             self.signs.add(f"{name} was called")
         elif name.startswith(("torch.", "Tensor.")) and not self.resting:
             self.called[name] += 1
-        self._look()
 
     def _look(self) -> None:
+        """Not where torch itself enters Python: it does so with a counter taken away, to call just that one."""
         if not self.inside and not covered():
             self.signs.add(OFF)
 
