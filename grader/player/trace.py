@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sys import setprofile, settrace
 from types import FrameType
@@ -215,12 +215,17 @@ def traced(wanted: Mapping[str, Any] | None, library: Library) -> Iterator[Trace
     trace = Trace(own, outside.codes(library, wanted.get("outside", ())))
     _write_no_tensors()
     functions, operations = _Functions(trace, trace.functions), _Operations(trace, trace.operations)
+    for mode in (functions, operations):
+        mode.__enter__()  # type: ignore[no-untyped-call]
     settrace(trace.line)
     setprofile(trace.call)
     try:
-        with functions, operations:
-            yield trace
-            trace.finish(functions, operations)
+        yield trace
+        trace.finish(functions, operations)
     finally:
         setprofile(None)
         settrace(None)
+        # A submission may have taken away what is to be removed here. It is flagged for that, and not stopped.
+        for mode in (operations, functions):
+            with suppress(Exception):
+                mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
