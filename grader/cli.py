@@ -61,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _is_of_the_user(error: Exception) -> bool:
     from grader.contract.assignment import AssignmentError
     from grader.judge.submission import IntakeError
+    from grader.kit.experiments import ExperimentsError
     from grader.kit.new import NewError
 
-    return isinstance(error, UsageError | AssignmentError | IntakeError | NewError | OSError)
+    return isinstance(error, UsageError | AssignmentError | IntakeError | NewError | ExperimentsError | OSError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("folder", nargs="?", type=Path, help="where to (default: a folder of the assignment's name)")
     new.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
     new.set_defaults(run=_new)
+
+    reference = commands.add_parser("reference", help="train an assignment's reference and print what it reaches")
+    reference.add_argument("assignment", help="name of the assignment, such as a3")
+    reference.add_argument("arguments", nargs=argparse.REMAINDER, help="of its experiments, which know --help too")
+    reference.set_defaults(run=_reference)
     return parser
 
 
@@ -167,6 +173,13 @@ def _new(options: argparse.Namespace) -> Exit:
         print(path)
     print(f"Write the functions, then run: grader check {folder}")
     return Exit.OK
+
+
+def _reference(options: argparse.Namespace) -> Exit:
+    from grader.kit.experiments import run
+
+    code = run(_course(None).assignment(options.assignment), options.arguments)
+    return Exit(code) if code in (Exit.OK, Exit.USAGE) else Exit.GRADER_ERROR
 
 
 def _demo(options: argparse.Namespace) -> Exit:

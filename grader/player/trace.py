@@ -150,7 +150,7 @@ class Counting:
 class _Operations(Counting, TorchDispatchMode):  # type: ignore[no-untyped-call]
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here, and torch need not see to it at every operation."""
+        # torch would import its compiler to keep it out of here, and see to it again at every operation.
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
