@@ -206,12 +206,12 @@ def deep(kit, network, draw):
 @number("21.1")
 @weight(1.5)
 @visibility("visible")
-def test_three_layers_shapes(student, expect):
+def test_three_layers_shapes(student, expect, rules):
     """ThreeLayerConvNet has parameters that fit together, for images and filters of any size."""
     for dims, *sizes in (((3, 32, 32), 4, 7, 6, 10), ((2, 8, 8), 5, 3, 7, 4)):
         names = ("num_filters", "filter_size", "hidden_dim", "num_classes")
         settings = dict(zip(names, sizes, strict=True))
-        net = student.convolutional_networks.ThreeLayerConvNet(input_dims=dims, **settings)
+        net = rules.traced(student.convolutional_networks.ThreeLayerConvNet, input_dims=dims, **settings)
         check_params(expect, net.params, three_layer_shapes(dims, **settings))
 
 
@@ -279,8 +279,9 @@ def test_three_layers_penalty(three_layers):
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=8)
 def test_three_layers_cost(three_layers):
-    """ThreeLayerConvNet.loss goes backwards through its layers, and changes nothing."""
+    """ThreeLayerConvNet.loss goes backwards through its own layers, and changes nothing."""
     three_layers().kept()
+    three_layers().traced()
     three_layers(dims=(3, 16, 16), num_filters=8, hidden_dim=30, num_classes=10, n=10).affordable(2.0)
 
 
@@ -315,10 +316,11 @@ def test_three_layers_larger(three_layers):
 @number("23.1")
 @weight(1)
 @visibility("visible")
-def test_deep_shapes(student, expect):
+def test_deep_shapes(student, expect, rules):
     """DeepConvNet has weights and biases that fit together, whichever layers end in a pool."""
     for plan in (PLAIN, Plan((4, 3, 5), (1,), dims=(2, 6, 6)), Plan((3,), ())):
-        plan.names(expect, student.convolutional_networks.DeepConvNet(**plan.settings).params)
+        net = rules.traced(student.convolutional_networks.DeepConvNet, **plan.settings)
+        plan.names(expect, net.params)
 
 
 @number("23.2")
@@ -457,8 +459,9 @@ def test_deep_norm_rests(deep, expect):
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=8)
 def test_deep_cost(deep):
-    """DeepConvNet.loss goes backwards through its layers, and changes nothing."""
+    """DeepConvNet.loss goes backwards through its own layers, and changes nothing."""
     deep(PLAIN)[0].kept()
+    deep(NORMED)[0].traced()
     deep(Plan((8, 12), (0, 1), dims=(3, 16, 16), num_classes=10), n=8)[0].affordable(2.0)
 
 
@@ -495,11 +498,12 @@ def test_deep_larger(deep):
 
 
 @pytest.fixture
-def kaiming(student, expect, note):
+def kaiming(student, expect, note, rules):
     """`kaiming(Din, Dout, K, relu)`: the weights, of the right shape."""
 
     def weights(Din, Dout, K=None, relu=True, **settings):
-        got = student.convolutional_networks.kaiming_initializer(Din, Dout, K=K, relu=relu, device="cpu", **settings)
+        function = student.convolutional_networks.kaiming_initializer
+        got = rules.traced(function, Din, Dout, K=K, relu=relu, device="cpu", **settings)
         if K is None:
             expect(got, "weight").has_shape(Din, Dout).is_finite()
         elif torch.is_tensor(got) and tuple(got.shape) == (Din, Dout, K, K):

@@ -97,9 +97,10 @@ def test_two_layers_begin(student, expect):
 @number("7.2")
 @weight(1)
 @visibility("visible")
-def test_two_layers_dtype(student, expect):
-    """TwoLayerNet makes its parameters in the dtype that it is told."""
-    check_dtypes(lambda dtype: student.fully_connected_networks.TwoLayerNet(**SMALL, dtype=dtype), expect)
+def test_two_layers_dtype(student, expect, rules):
+    """TwoLayerNet makes its parameters itself, in the dtype that it is told."""
+    net = student.fully_connected_networks.TwoLayerNet
+    check_dtypes(lambda dtype: rules.traced(net, **SMALL, dtype=dtype), expect)
 
 
 # ---- 8. TwoLayerNet.loss -------------------------------------------------------------------------------------------
@@ -150,8 +151,9 @@ def test_two_layers_penalty(two_layers):
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=5)
 def test_two_layers_cost(kit, network, two_layers, draw):
-    """TwoLayerNet.loss goes backwards through its layers, fast enough for images, and changes nothing."""
+    """TwoLayerNet.loss goes backwards through its own layers, fast enough for images, and changes nothing."""
     two_layers.kept()
+    two_layers.traced()
 
     def make(reg=0.0):
         return kit.student.fully_connected_networks.TwoLayerNet(400, 50, 10, reg=reg, dtype=torch.float64)
@@ -200,10 +202,11 @@ def test_deep_begin(student, expect):
 @number("9.2")
 @weight(1)
 @visibility("visible")
-def test_deep_dtype(student, expect):
-    """FullyConnectedNet makes its parameters in the dtype that it is told."""
+def test_deep_dtype(student, expect, rules):
+    """FullyConnectedNet makes its parameters itself, in the dtype that it is told."""
     settings = {"input_dim": 6, "num_classes": 4}
-    check_dtypes(lambda dtype: student.fully_connected_networks.FullyConnectedNet([5], dtype=dtype, **settings), expect)
+    net = student.fully_connected_networks.FullyConnectedNet
+    check_dtypes(lambda dtype: rules.traced(net, [5], dtype=dtype, **settings), expect)
 
 
 # ---- 10. FullyConnectedNet.loss ------------------------------------------------------------------------------------
@@ -288,8 +291,9 @@ def test_deep_dropout_gradients(deep, gradients):
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=5)
 def test_deep_cost(kit, network, deep, draw):
-    """FullyConnectedNet.loss goes backwards through its layers, fast enough for images, and changes nothing."""
+    """FullyConnectedNet.loss goes backwards through its own layers, fast enough for images, and changes nothing."""
     deep([7, 5]).kept()
+    deep([7, 5], dropout=0.4, seed=321).traced()
 
     def make(reg=0.0):
         net = kit.student.fully_connected_networks.FullyConnectedNet

@@ -13,24 +13,23 @@ from typing import Any
 
 import torch
 
-from grader.contract.assignment import Assignment, Question, Rules
+from grader.contract.assignment import Assignment, Question
 from grader.contract.course import PARTS
 from grader.contract.ledger import Entry
 from grader.contract.text import one_line
-from grader.contract.verdict import Explanation, Missing, RuleBroken, SubmissionProblem
+from grader.contract.users import FIRST_UID, UIDS
+from grader.contract.verdict import Explanation, Missing, SubmissionProblem
 from grader.judge import reference
 from grader.judge.channel import Budget
 from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.order import Order
 from grader.judge.players import Loader, Player, Stage
-from grader.judge.rules import RuleChecks, dynamic_uses, forbidden_uses
+from grader.judge.rules.checks import RuleChecks
+from grader.judge.rules.questions import TextOfQuestion
 from grader.judge.source import Texts
 from grader.judge.student import RemoteObject, Student
 from grader.judge.zygote import ZygoteError
-
-FIRST_UID = 60000
-UIDS = 5000
 
 CANARY = "def sing():\n    return 1\n"
 
@@ -49,7 +48,7 @@ class Bench:
         self.device = torch.device("cuda" if order.device == "cuda" else "cpu")
         self.data = Data(order.data, order.folder / "shared")
         self.slow_questions: set[str] = set()
-        self._broken_rules: dict[str, RuleBroken | None] = {}
+        self._texts_of: dict[str, TextOfQuestion] = {}
 
     @cached_property
     def loader(self) -> Loader:
@@ -113,35 +112,12 @@ class Bench:
         missing = {name: Missing(Explanation(text)) for name, text in self.order.missing.items()}
         return {**missing, **self.loader.failures}
 
-    def broken_rule(self, question: Question) -> RuleBroken | None:
-        """What the text of the question's function uses although it is forbidden."""
-        if question.number not in self._broken_rules:
-            self._broken_rules[question.number] = self._find_broken_rule(question)
-        return self._broken_rules[question.number]
-
-    def _find_broken_rule(self, question: Question) -> RuleBroken | None:
-        # Functions that questions of their own are about answer for themselves.
-        content = self.assignment.content
-        others = frozenset(other.function for other in content.questions) - {question.function} | set(content.given)
-        uses = forbidden_uses(self.texts, question.function, self.assignment.rules_of(question), others)
-        if not uses:
-            return None
-        listed = ", ".join(str(use) for use in uses[:5])
-        return RuleBroken(
-            Explanation(
-                f"This assignment asks you to write the computation yourself; the program uses {listed}. "
-                "Replace it by your own code.",
-                expected="none of: " + ", ".join(self.assignment.rules_of(question).forbidden),
-                got=listed,
-            )
-        )
-
-    def rules_for(self, function: str) -> Rules:
-        """The rules that hold for a function, by its path."""
-        for question in self.assignment.content.questions:
-            if question.function == function:
-                return self.assignment.rules_of(question)
-        return self.assignment.content.rules
+    def text_of(self, question: Question) -> TextOfQuestion:
+        """What the submission's text says about the question."""
+        if question.number not in self._texts_of:
+            made = TextOfQuestion(self.texts, self.assignment, question, self.order.sources)
+            self._texts_of[question.number] = made
+        return self._texts_of[question.number]
 
     def loading(self) -> dict[str, Any]:
         """What became of the submission when it was loaded, as plain data; empty before that."""
@@ -206,7 +182,8 @@ class Play:
         self.budget = Budget(cpu_seconds * share, bench.assignment.content.limits.wall_seconds)
         self.student = Student(self)
         self._player: Player | None = None
-        self.rules = RuleChecks(bench.texts, bench.rules_for, self.note, self.flag)
+        rules = bench.assignment.rules_of(question)
+        self.rules = RuleChecks(bench.texts, rules, bench.text_of(question).outside, self.note, self.flag)
 
     @property
     def unavailable(self) -> Mapping[str, SubmissionProblem]:
@@ -265,16 +242,10 @@ class Play:
             text = text.replace(str(self._player.scratch), "scratch")
         return text.replace(f"{self.bench.order.folder}/", "")
 
-    def watch_dynamic_code(self) -> None:
+    def watch_text(self) -> None:
         """Flags what the rules cannot follow."""
-        if self.bench.rules_for(self.question.function).forbidden:
-            if (
-                self.bench.texts.find(self.question.function) is None
-                and self.question.module in self.bench.order.sources
-            ):
-                self.flag(f"the text of {self.question.function} was not found, so that no rule was applied to it")
-            for use in dynamic_uses(self.bench.texts, self.question.function)[:5]:
-                self.flag(f"dynamic look-up, which the rules cannot follow: {use}")
+        for remark in self.bench.text_of(self.question).remarks:
+            self.flag(remark)
 
     def close(self) -> None:
         """Ends the player."""

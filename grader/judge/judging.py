@@ -4,53 +4,35 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 from _pytest.runner import runtestprotocol
 
 from grader.contract.ledger import Entry, Ledger
 from grader.contract.report import write_atomically
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
-from grader.judge.bench import Bench, Cost, Play
+from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
-from grader.judge.compare import Expectation, Names
-from grader.judge.data import Data
-from grader.judge.draw import Draw
-from grader.judge.gradients import Gradients
+from grader.judge.fixtures import CAST, ENTRY, PLAY, Cast, Fixtures
 from grader.judge.order import Order, understudy_of
 from grader.judge.outcome import grader_error, unusable_answer, verdict_from_json, verdict_of, verdict_to_json
-from grader.judge.rules import RuleChecks
-from grader.judge.student import Student
 
-ENTRY = pytest.StashKey[Entry]()
-PLAY = pytest.StashKey[Play]()
-CAST = pytest.StashKey["Cast"]()
 VERDICT = "scratchgrade_verdict"
 LOADING = "scratchgrade_loading"
 
 
-class Cast(Enum):
-    """Whose code a run of a check plays."""
-
-    SUBMISSION = "the submission's"
-    PATCHED = "the submission's, with the reference's version of what the question relies on"
-    UNDERSTUDY = "the reference's, to see whether the check itself is sound"
-
-
 class Judging:
-    """Hooks and fixtures of a process that runs checks."""
+    """Hooks of a process that runs checks; its fixtures are a plugin of their own."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.bench = Bench(order)
+        self.fixtures = Fixtures(self.bench, lambda: self.understudy)
 
     @cached_property
     def understudy(self) -> Bench:
@@ -113,7 +95,7 @@ class Judging:
         question = self.bench.assignment.question_of(item.stash[ENTRY].number)
         if question is None or not question.relies_on or status in (Status.PASSED, Status.NOT_RUN, None):
             return False
-        return status is not Status.RULE_BROKEN or self.bench.broken_rule(question) is None
+        return status is not Status.RULE_BROKEN or self.bench.text_of(question).broken_rule is None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None, None, None]:
@@ -132,10 +114,10 @@ class Judging:
         """Refuses a check whose function breaks a rule, before it runs."""
         play = item.stash.get(PLAY, None)
         if play is not None and item.stash[CAST] is not Cast.UNDERSTUDY:
-            problem = self.bench.broken_rule(play.question)
+            problem = self.bench.text_of(play.question).broken_rule
             if problem is not None:
                 raise RuleBroken(problem.explanation)
-            play.watch_dynamic_code()
+            play.watch_text()
         with _no_way_out():
             return (yield)
 
@@ -176,84 +158,6 @@ class Judging:
         self.bench.close()
         if "understudy" in self.__dict__:
             self.understudy.close()
-
-    # ---------------------------------------------------------------- fixtures
-
-    @pytest.fixture
-    def play(self, request: pytest.FixtureRequest) -> Generator[Play, None, None]:
-        """One run of this check."""
-        item = request.node
-        entry: Entry = item.stash[ENTRY]
-        question = self.bench.assignment.question_of(entry.number)
-        if question is None:
-            raise pytest.UsageError(f"{entry.check}: its number {entry.number!r} belongs to no question")
-        mark = item.get_closest_marker("time_limit")
-        seconds = mark.kwargs["cpu_seconds"] if mark else self.bench.assignment.content.limits.cpu_seconds
-        cast = item.stash[CAST]
-        bench = self.understudy if cast is Cast.UNDERSTUDY else self.bench
-        play = item.stash[PLAY] = Play(bench, entry, question, seconds, patched=cast is Cast.PATCHED)
-        yield play
-        play.close()
-        del item.stash[PLAY]
-
-    @pytest.fixture
-    def student(self, play: Play) -> Student:
-        """The submission: a tree of proxies (see :mod:`grader.judge.student`)."""
-        return play.student
-
-    @pytest.fixture
-    def reference(self) -> SimpleNamespace:
-        """The reference's modules: ordinary Python objects."""
-        return self.bench.reference
-
-    @pytest.fixture
-    def draw(self, play: Play) -> Draw:
-        """Random inputs, fresh for each submission and check, the same at every repetition."""
-        return play.draw
-
-    @pytest.fixture
-    def expect(self, play: Play) -> Callable[..., Expectation]:
-        """``expect(got, names=...)``: a comparison that explains."""
-
-        def expectation(got: object, names: Names = None) -> Expectation:
-            return Expectation(got, names, play.note)
-
-        return expectation
-
-    @pytest.fixture
-    def gradients(self, play: Play) -> Gradients:
-        """Gradient checks in float64."""
-        return Gradients(play.draw, play.note)
-
-    @pytest.fixture
-    def rules(self, play: Play) -> RuleChecks:
-        """Rules on loops and forbidden functions."""
-        return play.rules
-
-    @pytest.fixture
-    def cost(self, play: Play) -> Callable[..., Cost]:
-        """``cost(function, ...)``: the result of a call and what it cost, measured from outside."""
-        return play.cost
-
-    @pytest.fixture
-    def note(self, play: Play) -> Callable[[str], None]:
-        """Takes a remark for the student that costs nothing."""
-        return play.note
-
-    @pytest.fixture
-    def flag(self, play: Play) -> Callable[[str], None]:
-        """Takes a remark for staff."""
-        return play.flag
-
-    @pytest.fixture
-    def device(self) -> torch.device:
-        """The device on which the submission runs."""
-        return self.bench.device
-
-    @pytest.fixture
-    def data(self) -> Data:
-        """The data set that was given."""
-        return self.bench.data
 
 
 @contextmanager

@@ -43,7 +43,9 @@ def judge(config: pytest.Config, order: Order, *, runs: bool, records: bool) -> 
     from grader.judge.recording import Recording
 
     if runs:
-        config.pluginmanager.register(Judging(order), "scratchgrade-judging")
+        judging = Judging(order)
+        config.pluginmanager.register(judging, "scratchgrade-judging")
+        config.pluginmanager.register(judging.fixtures, "scratchgrade-fixtures")
     if records:
         config.pluginmanager.register(Recording(order, whole=_is_whole(config)), "scratchgrade-recording")
 

@@ -26,7 +26,7 @@ from grader.contract.report import (
 from grader.contract.verdict import Explanation, Status, Verdict
 from grader.judge.order import Order
 from grader.judge.outcome import grader_error
-from grader.judge.rules import FORBIDDEN_CALL
+from grader.judge.rules.checks import FORBIDDEN_CALL
 
 NOT_RUN = Explanation("This check was not made.")
 

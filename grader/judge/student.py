@@ -7,7 +7,7 @@ Tensors come back on the CPU as the judge's own copies; what is not plain data s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from grader.contract.verdict import Missing, StudentError, SubmissionProblem
@@ -25,6 +25,15 @@ class Playing(Protocol):
     @property
     def unavailable(self) -> Mapping[str, SubmissionProblem]:
         """Module -> why it cannot be asked."""
+
+
+class Traceable(Protocol):
+    """What can be called under the trace."""
+
+    def __traced__(
+        self, outside: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, Mapping[str, Any]]:
+        """The result, and what the player counted during the call; ``outside`` are paths that are not looked into."""
 
 
 class Function:
@@ -51,9 +60,12 @@ class Function:
 
     def traced(self, *args: Any, **kwargs: Any) -> tuple[Any, Mapping[str, Any]]:
         """The result, and what the player counted during the call: ``operations``, ``functions``, ``lines``."""
-        value, message = self._send({"trace": True}, args, kwargs)
-        trace = message.get("trace")
-        return value, trace if isinstance(trace, dict) else {}
+        return self.__traced__((), args, kwargs)
+
+    def __traced__(
+        self, outside: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, Mapping[str, Any]]:
+        return _with_trace(self._send({"trace": {"outside": list(outside)}}, tuple(args), dict(kwargs)))
 
     def _send(self, extra: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         _refuse_unavailable(self._playing, self._path)
@@ -88,6 +100,13 @@ class RemoteObject:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._player.request({"op": "call", "h": self._held.number}, [list(args), kwargs])[0]
+
+    # Named so that it hides no attribute of the object.
+    def __traced__(
+        self, outside: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, Mapping[str, Any]]:
+        request = {"op": "call", "h": self._held.number, "trace": {"outside": list(outside)}}
+        return _with_trace(self._player.request(request, [list(args), dict(kwargs)]))
 
     def __wire__(self) -> Held:
         held: Held = self._held
@@ -153,6 +172,12 @@ class Student:
         except SubmissionProblem:
             return False
         return False
+
+
+def _with_trace(answer: tuple[Any, Mapping[str, Any]]) -> tuple[Any, Mapping[str, Any]]:
+    value, message = answer
+    trace = message.get("trace")
+    return value, trace if isinstance(trace, dict) else {}
 
 
 def _refuse_unavailable(playing: Playing, path: str) -> None:

@@ -28,10 +28,9 @@ from pathlib import Path
 
 from . import identity, kernel, landlock, limits, roots, seccomp
 from .descendants import become_subreaper, end_descendants, reap
-from .policy import FIRST_UID, ConfinementError, Layers, Policy
+from .policy import ConfinementError, Layers, Policy
 
 __all__ = [
-    "FIRST_UID",
     "ConfinementError",
     "Layers",
     "Policy",

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-FIRST_UID = 60000
-"""Submissions graded at the same time get ``FIRST_UID + slot``, each its own: one user's processes share limits."""
+from grader.contract.users import FIRST_UID
 
 
 class ConfinementError(Exception):

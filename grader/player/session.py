@@ -152,7 +152,7 @@ class Session:
         args, kwargs = self.values.decode(message["values"], request)
         with traced(message.get("trace"), self.library) as trace:
             result = target(*args, **kwargs)
-        extra = {"trace": trace.summary()} if trace else {}
+        extra = {"trace": trace.summary} if trace else {}
         if message.get("observe"):
             result = (result, tuple(args))
         return self.values.frame(extra, result, keep=bool(message.get("keep")))

@@ -28,6 +28,7 @@ from typing import Any
 
 import pytest
 
+from grader.contract import users
 from grader.player import confine, descendants, kernel, landlock, limits, seccomp, syscalls
 from grader.player.confine import ConfinementError, Layers, Policy
 
@@ -48,7 +49,7 @@ class World:
     def uid(self) -> int:
         """Whom a player is in the end."""
         if self.root:
-            return confine.FIRST_UID + os.getpid() % 4000
+            return users.FIRST_UID + os.getpid() % 4000
         return ORDINARY_UID if AS_ROOT else os.geteuid()
 
 
@@ -632,7 +633,10 @@ def test_an_ordinary_user_with_the_systems_python(room: Path) -> None:
         pytest.skip("the system's Python is older than 3.10")
     package = room / "system" / "grader"
     shutil.copytree(Path(confine.__file__).parent, package / "player")
-    (package / "__init__.py").touch()
+    (package / "contract").mkdir()
+    shutil.copy(users.__file__, package / "contract")
+    for folder in (package, package / "contract"):
+        (folder / "__init__.py").touch()
     subprocess.run(["chmod", "-R", "a+rX", str(room / "system")], check=True)
     script = (
         f"import sys; sys.path.append({str(room / 'system')!r})\n"

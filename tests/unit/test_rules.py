@@ -13,7 +13,10 @@ from stages import Stages, playing
 from grader.contract.assignment import Rules
 from grader.contract.verdict import RuleBroken
 from grader.judge.players import Loader
-from grader.judge.rules import FORBIDDEN_CALL, RuleChecks, dynamic_uses, forbidden, forbidden_uses, loop_depth
+from grader.judge.rules.checks import FORBIDDEN_CALL, RuleChecks
+from grader.judge.rules.loops import loop_depth
+from grader.judge.rules.names import forbidden
+from grader.judge.rules.text import dynamic_uses, forbidden_uses
 from grader.judge.source import Texts
 
 RULES = Rules(
@@ -268,7 +271,7 @@ class Growing:
     def __init__(self, loader: Loader) -> None:
         self.notes: list[str] = []
         self.flags: list[str] = []
-        self.checks = RuleChecks(texts(m=LOOPS), lambda _: RULES, self.notes.append, self.flags.append)
+        self.checks = RuleChecks(texts(m=LOOPS), RULES, frozenset(), self.notes.append, self.flags.append)
         self.loader = loader
 
     def ask(self, question: Callable[[RuleChecks, Any], Any]) -> Any:

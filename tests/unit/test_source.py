@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.judge.source import Texts, dotted, read_module
+from grader.judge.source import Texts, read_module
+from grader.judge.syntax import dotted
 
 
 def texts(**modules: str) -> Texts:

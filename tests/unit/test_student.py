@@ -57,7 +57,7 @@ def test_each_kind_of_call_says_what_it_wants(student: Student, spy: Spy) -> Non
         ({"op": "call", "path": "m.f"}, [[1], {"x": 2}]),
         ({"op": "call", "path": "m.N.f", "observe": True}, [[1], {}]),
         ({"op": "call", "path": "m.f", "keep": True}, [[], {}]),
-        ({"op": "call", "path": "m.f", "trace": True}, [[], {}]),
+        ({"op": "call", "path": "m.f", "trace": {"outside": []}}, [[], {}]),
     ]
 
 

@@ -1,0 +1,120 @@
+"""The fixtures of checks: the submission, the reference, and what a check asks, draws and compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from enum import Enum
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from grader.contract.ledger import Entry
+from grader.judge.bench import Bench, Cost, Play
+from grader.judge.compare import Expectation, Names
+from grader.judge.data import Data
+from grader.judge.draw import Draw
+from grader.judge.gradients import Gradients
+from grader.judge.rules.checks import RuleChecks
+from grader.judge.student import Student
+
+ENTRY = pytest.StashKey[Entry]()
+PLAY = pytest.StashKey[Play]()
+CAST = pytest.StashKey["Cast"]()
+
+
+class Cast(Enum):
+    """Whose code a run of a check plays."""
+
+    SUBMISSION = "the submission's"
+    PATCHED = "the submission's, with the reference's version of what the question relies on"
+    UNDERSTUDY = "the reference's, to see whether the check itself is sound"
+
+
+class Fixtures:
+    """A plugin of pytest's.
+
+    Args:
+        bench: the submission.
+        understudy: makes the reference in the submission's place, or returns the one that was made.
+    """
+
+    def __init__(self, bench: Bench, understudy: Callable[[], Bench]) -> None:
+        self.bench = bench
+        self.understudy = understudy
+
+    @pytest.fixture
+    def play(self, request: pytest.FixtureRequest) -> Generator[Play, None, None]:
+        """One run of this check."""
+        item = request.node
+        entry: Entry = item.stash[ENTRY]
+        question = self.bench.assignment.question_of(entry.number)
+        if question is None:
+            raise pytest.UsageError(f"{entry.check}: its number {entry.number!r} belongs to no question")
+        mark = item.get_closest_marker("time_limit")
+        seconds = mark.kwargs["cpu_seconds"] if mark else self.bench.assignment.content.limits.cpu_seconds
+        cast = item.stash[CAST]
+        bench = self.understudy() if cast is Cast.UNDERSTUDY else self.bench
+        play = item.stash[PLAY] = Play(bench, entry, question, seconds, patched=cast is Cast.PATCHED)
+        yield play
+        play.close()
+        del item.stash[PLAY]
+
+    @pytest.fixture
+    def student(self, play: Play) -> Student:
+        """The submission: a tree of proxies (see :mod:`grader.judge.student`)."""
+        return play.student
+
+    @pytest.fixture
+    def reference(self) -> SimpleNamespace:
+        """The reference's modules: ordinary Python objects."""
+        return self.bench.reference
+
+    @pytest.fixture
+    def draw(self, play: Play) -> Draw:
+        """Random inputs, fresh for each submission and check, the same at every repetition."""
+        return play.draw
+
+    @pytest.fixture
+    def expect(self, play: Play) -> Callable[..., Expectation]:
+        """``expect(got, names=...)``: a comparison that explains."""
+
+        def expectation(got: object, names: Names = None) -> Expectation:
+            return Expectation(got, names, play.note)
+
+        return expectation
+
+    @pytest.fixture
+    def gradients(self, play: Play) -> Gradients:
+        """Gradient checks in float64."""
+        return Gradients(play.draw, play.note)
+
+    @pytest.fixture
+    def rules(self, play: Play) -> RuleChecks:
+        """Rules on loops and forbidden functions."""
+        return play.rules
+
+    @pytest.fixture
+    def cost(self, play: Play) -> Callable[..., Cost]:
+        """``cost(function, ...)``: the result of a call and what it cost, measured from outside."""
+        return play.cost
+
+    @pytest.fixture
+    def note(self, play: Play) -> Callable[[str], None]:
+        """Takes a remark for the student that costs nothing."""
+        return play.note
+
+    @pytest.fixture
+    def flag(self, play: Play) -> Callable[[str], None]:
+        """Takes a remark for staff."""
+        return play.flag
+
+    @pytest.fixture
+    def device(self) -> torch.device:
+        """The device on which the submission runs."""
+        return self.bench.device
+
+    @pytest.fixture
+    def data(self) -> Data:
+        """The data set that was given."""
+        return self.bench.data
