@@ -14,7 +14,6 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformer_helpers import CrossEntropyLoss, LabelSmoothingLoss  # noqa: F401 - others import them from here
 
 EXCLUDED = -1e9  # the score of a key that a mask excludes: its softmax is 0
 
