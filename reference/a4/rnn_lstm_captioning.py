@@ -219,7 +219,7 @@ def dot_product_attention(prev_h, A):
     prev_h (N, H), A (N, H, K, K) -> attn (N, H), the average of the cells under the weights; weights (N, K, K), the
     softmax over all cells of the dot products prev_h . A[:, :, p, q] / sqrt(H).
     """
-    # [task] Compute the attention and its weights, without a loop.
+    # [task] Compute the attention and its weights.
     N, H, K, L = A.shape
     cells = A.reshape(N, H, K * L)
     scores = torch.einsum("nh,nhk->nk", prev_h, cells) / math.sqrt(H)

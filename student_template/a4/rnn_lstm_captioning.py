@@ -174,8 +174,8 @@ def dot_product_attention(prev_h, A):
     prev_h (N, H), A (N, H, K, K) -> attn (N, H), the average of the cells under the weights; weights (N, K, K), the
     softmax over all cells of the dot products prev_h . A[:, :, p, q] / sqrt(H).
     """
-    # Compute the attention and its weights, without a loop.
-    raise NotImplementedError("dot_product_attention: Compute the attention and its weights, without a loop.")
+    # Compute the attention and its weights.
+    raise NotImplementedError("dot_product_attention: Compute the attention and its weights.")
 
 
 class AttentionLSTM(nn.Module):
