@@ -148,7 +148,7 @@ def exact_answers(model, dataloader):
     return right / N
 
 
-# ---- pictures, gradients -------------------------------------------------------------------------------------------
+# ---- looking into a network ----------------------------------------------------------------------------------------
 
 
 def draw(data, x, y, ax):
@@ -156,6 +156,16 @@ def draw(data, x, y, ax):
     ax.imshow(data, vmin=0.0, vmax=1.0, cmap="viridis")
     ax.set_xticks(range(len(x)), x, rotation=90)
     ax.set_yticks(range(len(y)), y)
+
+
+def parameters(net):
+    """{name: value} of a module's parameters."""
+    return {name: p.detach().clone() for name, p in net.named_parameters()}
+
+
+def parts(net):
+    """{name: name of the class} of all modules inside a module, such as {"norm1": "LayerNormalization"}."""
+    return {name: type(part).__name__ for name, part in net.named_modules() if name}
 
 
 def gradients(function, inputs, dout):
