@@ -173,7 +173,7 @@ def train_captioner(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += float(loss) * len(chosen)
+            total += loss.item() * len(chosen)
         schedule.step()
         history.append(total / len(image_data))
         if print_every and (epoch + 1) % print_every == 0:
