@@ -19,6 +19,16 @@ from grader.contract.verdict import CheckFailed, Explanation, SubmissionProblem
 
 STEP = 1e-6  # of a difference quotient; inputs and weights are near one
 
+# What networks are made of, innermost first: class, sizes for inputs (2, 3, 4), number of inputs.
+PARTS = (
+    ("SelfAttention", (4, 3, 4), 3),
+    ("MultiHeadAttention", (2, 4, 3), 3),
+    ("LayerNormalization", (4,), 1),
+    ("FeedForwardBlock", (4, 5), 1),
+    ("EncoderBlock", (2, 4, 5, 0.0), 1),
+    ("DecoderBlock", (2, 4, 5, 0.0), 2),
+)
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -146,9 +156,35 @@ class Net:
     def slopes(self, inputs: Sequence[Any], right: Callable[[], torch.Tensor]) -> None:
         """Autograd finds the slopes of the network's own output, along inputs and along all parameters.
 
-        A wrong output is paid for elsewhere; one that has nothing to do with the `right` one, though, is no network.
+        A wrong output is paid for elsewhere, and so is a part that lets no gradient through. `right` gives the shape.
         """
-        out = right()
+        try:
+            self._slopes(inputs, right())
+        except CheckFailed:
+            culprit = self._culprit()
+            if culprit is None:
+                raise
+            self.trial.note(f"Gradients are wrong here, but through {culprit}, which is graded on its own.")
+
+    def _culprit(self) -> str | None:
+        """A part that by itself does not have the right gradients."""
+        trial, x = self.trial, self.trial.draw.normal(2, 3, 4)
+        for kind, sizes, inputs in PARTS:
+            if kind in self.parts.values():
+                part = trial.made(kind, *sizes)
+                try:
+                    part._slopes([x] * inputs, x)
+                except CheckFailed:
+                    return kind
+        if any(name == "q.weight" or name.endswith(".q.weight") for name in self.weights):
+            function = trial.own.scaled_dot_product_no_loop_batch
+            try:
+                trial.gradients(function, ("query", "key", "value"), (x, x, x), F.scaled_dot_product_attention)
+            except CheckFailed:
+                return "scaled_dot_product_no_loop_batch"
+        return None
+
+    def _slopes(self, inputs: Sequence[Any], out: torch.Tensor) -> None:
         dout = self.trial.draw.normal(*out.shape)
         got = self.trial.student.transformer_helpers.gradients(self.remote, list(inputs), dout)
         self.trial.expect(got[0], "the output").has_shape(*out.shape).is_finite()

@@ -209,26 +209,30 @@ def test_feed_forward_narrow(feed_forward, draw, expect):
 # ---- what both blocks share ----------------------------------------------------------------------------------------
 
 
-def size_of(H, M, hidden, attentions, norms):
-    """The number of parameters of a block."""
-    D = M // H
-    attention = H * 3 * (M * D + D) + H * D * M + M
-    return attentions * attention + M * hidden + hidden + hidden * M + M + norms * 2 * M
+def size_of(student, name, *sizes):
+    """The number of parameters of one of the submission's networks."""
+    first = student.transformer_helpers.parameters(getattr(student.transformers, name)(*sizes))
+    if type(first) is not dict:
+        raise CheckFailed(f"{name} should be an nn.Module.")
+    return sum(torch.as_tensor(value).numel() for value in first.values())
 
 
 def check_size(student, expect, name, attentions, norms):
+    """The block has as many parameters as its parts have together."""
     for H, M, hidden in ((2, 6, 5), (3, 12, 7)):
-        first = student.transformer_helpers.parameters(getattr(student.transformers, name)(H, M, hidden, 0.1))
-        if type(first) is not dict:
-            raise CheckFailed(f"{name} should be an nn.Module.")
-        count = sum(torch.as_tensor(value).numel() for value in first.values())
+        expected = attentions * size_of(student, "MultiHeadAttention", H, M, M // H)
+        expected += size_of(student, "FeedForwardBlock", M, hidden) + norms * size_of(student, "LayerNormalization", M)
         label = f"the number of parameters with {H} heads, emb_dim {M} and feedforward_dim {hidden}"
-        expect(count, label).equals(size_of(H, M, hidden, attentions, norms))
+        count = size_of(student, name, H, M, hidden, 0.1)
+        expect(count, label).equals(expected)
+        if count == 0:
+            raise CheckFailed(f"{name} has no parameters. Assign its layers to attributes of self in __init__.")
 
 
 def check_refuses(student, name):
     block = getattr(student.transformers, name)
-    block(3, 12, 8, 0.0)
+    if size_of(student, name, 3, 12, 8, 0.0) == 0:
+        raise CheckFailed(f"{name} has no parameters. Assign its layers to attributes of self in __init__.")
     try:
         block(5, 12, 8, 0.0)
     except StudentError as error:
