@@ -645,7 +645,8 @@ class Captioner:
         self.D, self.W, self.H, self.V = D, W, H, len(self.words)
         self.takes_features = not kit.has("ImageEncoder")
         self.encoder = Encoder(kit, D)
-        kit.student.replace(f"{MODULE}.ImageEncoder", self.encoder.lent)
+        if not self.takes_features:
+            kit.student.replace(f"{MODULE}.ImageEncoder", self.encoder.lent)
         self.net = self._make()
         self.roles = self._roles()
         self.weights = self._draw()
