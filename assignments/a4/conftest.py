@@ -331,10 +331,11 @@ class Roles:
         self.keys: dict[str, str] = {}
         for role, shape in matrices.items():
             self.keys[role] = self._matrix(role, shape)
-        for role, matrix in biases.items():
-            key = self._bias(role, matrix, matrices[matrix][1])
-            if key is not None:
-                self.keys[role] = key
+        for near in (True, False):
+            for role, matrix in biases.items():
+                key = self.keys.get(role) or self._bias(role, matrix, matrices[matrix][1], near)
+                if key is not None:
+                    self.keys[role] = key
 
     def _free(self, fits: Callable[[tuple[int, ...]], bool]) -> list[str]:
         return [key for key, value in self.state.items() if key not in self.keys.values() and fits(tuple(value.shape))]
@@ -357,12 +358,13 @@ class Roles:
             )
         )
 
-    def _bias(self, role: str, matrix: str, size: int) -> str | None:
+    def _bias(self, role: str, matrix: str, size: int, near: bool) -> str | None:
+        """A bias by its name or beside its matrix; where these are all taken, one of the right size elsewhere."""
         found = self._free(lambda own: own == (size,))
         beside = self.keys[matrix].rpartition(".")[0]
         named = [key for key in found if key.rpartition(".")[2] == role]
         siblings = [key for key in found if key.rpartition(".")[0] == beside]
-        return next(iter(named or siblings or found), None)
+        return next(iter(named or siblings or ([] if near else found)), None)
 
     def filled(self, weights: Weights) -> Weights:
         """A state_dict with these weights. Further biases of a layer are zero."""
