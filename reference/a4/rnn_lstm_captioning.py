@@ -180,6 +180,8 @@ def _lstm_gates(a, prev_c):
 
 
 # [end]
+
+
 class LSTM(nn.Module):
     """An LSTM layer. Parameters: Wx (D, 4H), Wh (H, 4H), b (4H,), the gates side by side in the order i, f, o, g.
 
@@ -313,6 +315,7 @@ class CaptioningRNN(nn.Module):
         return A, A.mean(dim=(2, 3))
 
     # [end]
+
     def forward(self, images, captions):
         """The loss of the captions under the network. images (N, 3, 112, 112), captions (N, T) int64 -> 0-dim
 

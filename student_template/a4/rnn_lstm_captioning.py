@@ -142,6 +142,8 @@ def temporal_softmax_loss(x, y, ignore_index=None):
 
 
 # ---- LSTM ----------------------------------------------------------------------------------------------------------
+
+
 class LSTM(nn.Module):
     """An LSTM layer. Parameters: Wx (D, 4H), Wh (H, 4H), b (4H,), the gates side by side in the order i, f, o, g.
 
@@ -245,6 +247,7 @@ class CaptioningRNN(nn.Module):
             "AttentionLSTM that cell_type asks for; a layer from the hidden state to a score for each of the "
             "vocab_size words."
         )
+
     def forward(self, images, captions):
         """The loss of the captions under the network. images (N, 3, 112, 112), captions (N, T) int64 -> 0-dim
 
