@@ -164,7 +164,9 @@ class MultiHeadAttention(nn.Module):
         # [task] Give the inputs and the mask to every head, concatenate the outputs of the heads along the last axis,
         # and apply the last linear layer.
 
-        q, k, v = (self.all_heads(name, x) for name, x in (("q", query), ("k", key), ("v", value)))
+        q = self.all_heads([head.q for head in self.heads], query)
+        k = self.all_heads([head.k for head in self.heads], key)
+        v = self.all_heads([head.v for head in self.heads], value)
         if mask is not None:
             mask = mask.repeat_interleave(len(self.heads), dim=0)
         y, weights = scaled_dot_product_no_loop_batch(q, k, v, mask)
@@ -174,10 +176,10 @@ class MultiHeadAttention(nn.Module):
         # [end]
 
     # [solution]
-    def all_heads(self, name, x):
-        """The layers `name` of all heads in one product: x (N, K, M) -> (N H, K, D), head by head in each sequence."""
-        layers = [getattr(head, name) for head in self.heads]
-        W, b = (torch.cat([getattr(layer, part) for layer in layers]) for part in ("weight", "bias"))
+    @staticmethod
+    def all_heads(layers, x):
+        """One layer of each head, all in one product: x (N, K, M) -> (N H, K, D), head by head in each sequence."""
+        W, b = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
         y = F.linear(x, W, b)  # (N, K, H D)
         return y.unflatten(2, (len(layers), -1)).transpose(1, 2).flatten(0, 1)
 

@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 from grader.contract.verdict import CheckFailed
 
+# Part of the work may be done in float32, such as a root of a tensor; mistakes are larger by orders of magnitude.
+CLOSE = {"rtol": 1e-5, "atol": 1e-5, "dtype": False}
+BORROWED = ("scaled_dot_product_attention", "multi_head_attention_forward")
 OTHER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the class."
 
 
@@ -55,7 +58,7 @@ def pair(got):
 def test_single(student, draw, expect):
     """scaled_dot_product_two_loop_single returns the mean of the values, weighted by the softmax of the scores."""
     qkv = [draw.normal(5, 4) for _ in range(3)]
-    expect(student.transformers.scaled_dot_product_two_loop_single(*qkv), "out").matches(attend(*qkv), dtype=False)
+    expect(student.transformers.scaled_dot_product_two_loop_single(*qkv), "out").matches(attend(*qkv), **CLOSE)
 
 
 @number("32.2")
@@ -65,7 +68,7 @@ def test_single_loops(student, draw, expect, rules):
     """scaled_dot_product_two_loop_single goes through queries and keys in two nested loops."""
     function = student.transformers.scaled_dot_product_two_loop_single
     small, large = ([draw.normal(K, K) for _ in range(3)] for K in (4, 16))
-    expect(function(*small), "out").matches(attend(*small), dtype=False)
+    expect(function(*small), "out").matches(attend(*small), **CLOSE)
     rules.loops(function, small, large, at_least=2, at_most=2)
 
 
@@ -74,10 +77,10 @@ def test_single_loops(student, draw, expect, rules):
 @visibility("hidden")
 @hide_errors(OTHER_DRAW)
 def test_single_large(student, draw, expect):
-    """scaled_dot_product_two_loop_single is right for scores in the hundreds, and leaves its inputs alone."""
-    qkv = [draw.normal(6, 9, scale=scale) for scale in (12.0, 12.0, 1.0)]
+    """scaled_dot_product_two_loop_single is right for scores beyond a thousand, and leaves its inputs alone."""
+    qkv = [draw.normal(6, 9, scale=scale) for scale in (30.0, 30.0, 1.0)]
     got, after = student.transformers.scaled_dot_product_two_loop_single.observed(*(x.clone() for x in qkv))
-    expect(got, "out").matches(attend(*qkv), dtype=False)
+    expect(got, "out").matches(attend(*qkv), **{**CLOSE, "atol": 1e-3})
     for name, x, now in zip(("query", "key", "value"), qkv, after, strict=True):
         expect(now, name).is_unchanged_from(x)
 
@@ -88,7 +91,7 @@ def test_single_large(student, draw, expect):
 def test_batch(student, draw, expect):
     """scaled_dot_product_two_loop_batch computes the attention of every sequence of a batch."""
     qkv = [draw.normal(3, 5, 4) for _ in range(3)]
-    expect(student.transformers.scaled_dot_product_two_loop_batch(*qkv), "out").matches(attend(*qkv), dtype=False)
+    expect(student.transformers.scaled_dot_product_two_loop_batch(*qkv), "out").matches(attend(*qkv), **CLOSE)
 
 
 @number("33.2")
@@ -98,7 +101,7 @@ def test_batch_loops(student, draw, expect, rules):
     """scaled_dot_product_two_loop_batch does its work in two loops, not in three, and not in none."""
     function = student.transformers.scaled_dot_product_two_loop_batch
     small, large = ([draw.normal(K, K, K) for _ in range(3)] for K in (3, 12))
-    expect(function(*small), "out").matches(attend(*small), dtype=False)
+    expect(function(*small), "out").matches(attend(*small), **CLOSE)
     # Two loops one after the other are two loops as well.
     rules.loops(function, small, large, at_least=1, at_most=2)
 
@@ -108,10 +111,10 @@ def test_batch_loops(student, draw, expect, rules):
 @visibility("hidden")
 @hide_errors(OTHER_DRAW)
 def test_batch_large(student, draw, expect):
-    """scaled_dot_product_two_loop_batch is right for scores in the hundreds, and leaves its inputs alone."""
-    qkv = [draw.normal(2, 6, 9, scale=scale) for scale in (12.0, 12.0, 1.0)]
+    """scaled_dot_product_two_loop_batch is right for scores beyond a thousand, and leaves its inputs alone."""
+    qkv = [draw.normal(2, 6, 9, scale=scale) for scale in (30.0, 30.0, 1.0)]
     got, after = student.transformers.scaled_dot_product_two_loop_batch.observed(*(x.clone() for x in qkv))
-    expect(got, "out").matches(attend(*qkv), dtype=False)
+    expect(got, "out").matches(attend(*qkv), **{**CLOSE, "atol": 1e-3})
     for name, x, now in zip(("query", "key", "value"), qkv, after, strict=True):
         expect(now, name).is_unchanged_from(x)
 
@@ -126,7 +129,7 @@ def test_no_loop(student, draw, expect):
     """scaled_dot_product_no_loop_batch returns the attention of every sequence."""
     qkv = drawn(draw, 3, 5, 5, 4, 4)
     y, _ = pair(student.transformers.scaled_dot_product_no_loop_batch(*qkv))
-    expect(y, "y").matches(attend(*qkv), dtype=False)
+    expect(y, "y").matches(attend(*qkv), **CLOSE)
 
 
 @number("34.2")
@@ -138,8 +141,8 @@ def test_no_loop_weights(student, draw, expect):
     _, weights = pair(student.transformers.scaled_dot_product_no_loop_batch(query, key, value))
     expect(weights, "the weights").has_shape(3, 5, 5).is_finite()
     total = torch.as_tensor(weights).sum(dim=-1)
-    expect(total, "the sum of a query's weights").matches(torch.ones(3, 5, dtype=torch.float64), dtype=False)
-    expect(weights, "the weights").matches(weights_of(query, key), dtype=False)
+    expect(total, "the sum of a query's weights").matches(torch.ones(3, 5, dtype=torch.float64), **CLOSE)
+    expect(weights, "the weights").matches(weights_of(query, key), **CLOSE)
 
 
 @number("34.3")
@@ -150,8 +153,8 @@ def test_no_loop_mask(student, draw, expect):
     query, key, value = drawn(draw, 3, 5, 5, 4, 4)
     mask = some_mask(draw, 3, 5, 5)
     y, weights = pair(student.transformers.scaled_dot_product_no_loop_batch(query, key, value, mask))
-    expect(weights, "the weights").matches(weights_of(query, key, mask), dtype=False)
-    expect(y, "y").matches(attend(query, key, value, mask), dtype=False)
+    expect(weights, "the weights").matches(weights_of(query, key, mask), **CLOSE)
+    expect(y, "y").matches(attend(query, key, value, mask), **CLOSE)
 
 
 @number("34.4")
@@ -164,7 +167,7 @@ def test_no_loop_lengths(student, draw, expect):
         mask = some_mask(draw, 2, K, L)
         for given in (qkv, (*qkv, mask)):
             y, _ = pair(student.transformers.scaled_dot_product_no_loop_batch(*given))
-            expect(y, "y").matches(attend(*given), dtype=False)
+            expect(y, "y").matches(attend(*given), **CLOSE)
 
 
 @number("34.5")
@@ -186,7 +189,7 @@ def test_no_loop_vectorised(student, draw, expect, rules):
     """scaled_dot_product_no_loop_batch works with whole tensors, without loops, with and without a mask."""
     function = student.transformers.scaled_dot_product_no_loop_batch
     small, large = ((*drawn(draw, K, K, K, K, K), some_mask(draw, K, K, K)) for K in (3, 12))
-    expect(pair(function(*small))[0], "y").matches(attend(*small), dtype=False)
+    expect(pair(function(*small))[0], "y").matches(attend(*small), **CLOSE)
     rules.vectorised(function, small, large)
     rules.traced(function, *small)
 
@@ -204,12 +207,19 @@ def test_no_loop_all_hidden(student, draw, expect):
     y, _ = pair(got)
     expected = attend(query, key, value)
     expected[:, 1] = value.mean(dim=1)
-    expect(y, "y").matches(expected, dtype=False)
+    expect(y, "y").matches(expected, **CLOSE)
     for name, x, now in zip(("query", "key", "value", "mask"), given, after, strict=True):
         expect(now, name).is_unchanged_from(x)
 
 
 # ---- 35., 36. SelfAttention ----------------------------------------------------------------------------------------
+
+
+def layer_of(head, name):
+    layer = getattr(head, name)
+    if layer is None:
+        raise CheckFailed(f"self.{name} is None, where an nn.Linear should be.")
+    return layer
 
 
 @number("35.1")
@@ -219,9 +229,7 @@ def test_head_layers(student, expect):
     """SelfAttention makes q, k and v linear layers with biases: dim_in to dim_q, dim_q and dim_v."""
     head = student.transformers.SelfAttention(6, 5, 7)
     for name, size in (("q", 5), ("k", 5), ("v", 7)):
-        layer = getattr(head, name)
-        if layer is None:
-            raise CheckFailed(f"self.{name} is None, where an nn.Linear should be.")
+        layer = layer_of(head, name)
         expect(layer.weight, f"{name}.weight").has_shape(size, 6).is_finite()
         expect(layer.bias, f"{name}.bias").has_shape(size).is_finite()
 
@@ -233,7 +241,7 @@ def test_head_begins(student, check_bounds):
     """SelfAttention draws each weight uniformly between -c and c, with c = sqrt(6 / (D_in + D_out)) of its layer."""
     head = student.transformers.SelfAttention(40, 60, 50)
     for name in ("q", "k", "v"):
-        check_bounds(f"{name}.weight", getattr(head, name).weight)
+        check_bounds(f"{name}.weight", layer_of(head, name).weight)
 
 
 def head_of(net, prefix=""):
@@ -452,7 +460,15 @@ def test_heads_gradients(heads, draw, trial):
     net, _, right = heads(2, 5, 3)
     given = [draw.normal(2, 3, 5), draw.normal(2, 4, 5), draw.normal(2, 4, 5)]
     net.slopes(given, partial(right, *given))
-    trial.rules.traced(trial.own.MultiHeadAttention.forward, net.remote, *given)
+    if not borrows(trial, given):
+        trial.rules.traced(trial.own.MultiHeadAttention.forward, net.remote, *given)
+
+
+def borrows(trial, qkv):
+    """Whether attention itself is torch's, which is paid for there."""
+    _, trace = trial.own.scaled_dot_product_no_loop_batch.traced(*qkv)
+    functions = trace.get("functions")
+    return type(functions) is dict and any(str(name).endswith(BORROWED) for name in functions)
 
 
 @number("38.5")
@@ -467,5 +483,5 @@ def test_heads_order(heads, draw, expect):
     before = net(query, memory, memory)
     expect(before, "y").has_shape(2, 4, 7).is_finite()
     turned = memory[:, draw.permutation(6)]
-    expect(net(query, turned, turned), "y, with the keys and values in another order").matches(before, dtype=False)
-    expect(net(query[:, 1:3], memory, memory), "y, of two of the queries").matches(before[:, 1:3], dtype=False)
+    expect(net(query, turned, turned), "y, with the keys and values in another order").matches(before, **CLOSE)
+    expect(net(query[:, 1:3], memory, memory), "y, of two of the queries").matches(before[:, 1:3], **CLOSE)

@@ -12,6 +12,8 @@ from gradescope_utils.autograder_utils.decorators import hide_errors, number, vi
 
 from grader.contract.verdict import CheckFailed, Explanation, StudentError
 
+# Part of the work may be done in float32, such as a root of a tensor; mistakes are larger by orders of magnitude.
+CLOSE = {"rtol": 1e-5, "atol": 1e-5, "dtype": False}
 OTHER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the class."
 
 
@@ -90,7 +92,7 @@ def test_norm(norm, draw, expect):
     """LayerNormalization gives every token the mean 0 and the (biased) variance 1, scales and shifts."""
     net, right = norm(6)
     x = 3 * draw.normal(2, 5, 6) + 2
-    expect(net(x), "y").matches(right(x), dtype=False)
+    expect(net(x), "y").matches(right(x), **CLOSE)
 
 
 @number("40.2")
@@ -101,7 +103,7 @@ def test_norm_flat(norm, draw, expect):
     net, right = norm(5)
     x = draw.normal(4, 5)
     got, after = net.trial.own.LayerNormalization.forward.observed(net.remote, x.clone())
-    expect(got, "y").matches(right(x), dtype=False)
+    expect(got, "y").matches(right(x), **CLOSE)
     expect(after[1], "x").is_unchanged_from(x)
 
 
@@ -135,7 +137,7 @@ def test_norm_constant(norm, draw, expect):
     x = draw.normal(2, 3, 8)
     x[0, 1] = 0.5
     x[1, 2] = -2.0
-    expect(net(x), "y").matches(right(x), dtype=False)
+    expect(net(x), "y").matches(right(x), **CLOSE)
 
 
 # ---- 41., 42. FeedForwardBlock -------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ def test_feed_forward(feed_forward, draw, expect):
     """FeedForwardBlock computes linear - ReLU - linear for every token."""
     net, right = feed_forward(5, 9)
     x = draw.normal(2, 4, 5)
-    expect(net(x), "y").matches(right(x), dtype=False)
+    expect(net(x), "y").matches(right(x), **CLOSE)
 
 
 @number("42.2")
@@ -203,7 +205,7 @@ def test_feed_forward_narrow(feed_forward, draw, expect):
     net, right = feed_forward(7, 3)
     for shape in ((3, 1, 7), (1, 6, 7)):
         x = draw.normal(*shape)
-        expect(net(x), "y").matches(right(x), dtype=False)
+        expect(net(x), "y").matches(right(x), **CLOSE)
 
 
 # ---- what both blocks share ----------------------------------------------------------------------------------------
@@ -243,11 +245,13 @@ def check_refuses(student, name):
 
 
 def check_dropout(trial, name, inputs):
-    """The layers drop what they are told, in training and not in evaluation."""
+    """The layers drop what they are told; where there is no such layer, training shows it, and evaluation does not."""
     net = trial.made(name, 2, 6, 5, 0.3)
     layers = net.named("Dropout")
     for layer in layers:
         trial.expect(net.part(layer).p, f"the probability of {layer}").is_between(0.3 - 1e-9, 0.3 + 1e-9)
+    if layers:
+        return
     first, second = net(*inputs), net(*inputs)
     trial.expect(first, "y").has_shape(*inputs[0].shape).is_finite()
     if torch.equal(torch.as_tensor(first), torch.as_tensor(second)):
@@ -305,7 +309,7 @@ def test_encoder_parts(student, expect):
 @weight(1)
 @visibility("visible")
 def test_encoder_dropout(trial, draw):
-    """EncoderBlock drops with the probability that it was told, in training only."""
+    """EncoderBlock drops with the probability that it was told."""
     check_dropout(trial, "EncoderBlock", [draw.normal(3, 4, 6)])
 
 
@@ -364,7 +368,7 @@ def test_encoder_order(trial, draw, expect):
     expect(y, "y").has_shape(2, 5, 6).is_finite()
     if (torch.as_tensor(y) - x).abs().max() < 1e-9:
         raise CheckFailed("The block returns its input as it came.")
-    expect(net(x[:, order]), "y of shuffled tokens").matches(torch.as_tensor(y)[:, order], dtype=False)
+    expect(net(x[:, order]), "y of shuffled tokens").matches(torch.as_tensor(y)[:, order], **CLOSE)
 
 
 @number("44.5")
@@ -402,7 +406,7 @@ def test_decoder_parts(student, expect):
 @weight(1)
 @visibility("visible")
 def test_decoder_dropout(trial, draw):
-    """DecoderBlock drops with the probability that it was told, in training only."""
+    """DecoderBlock drops with the probability that it was told."""
     check_dropout(trial, "DecoderBlock", [draw.normal(3, 4, 6), draw.normal(3, 5, 6)])
 
 
