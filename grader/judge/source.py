@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -183,7 +184,7 @@ class Texts:
             here = queue.pop()
             key = (here.module.name, here.name, here.node)
             if key not in found and (here is start or not _within(f"{here.module.name}.{here.name}", stop)):
-                found[key] = here
+                found[key] = here = here if here is start else _without(here, stop)
                 queue.extend(self.called(here))
                 queue.extend(replace(here, node=node) for node in here.module.rebound.get(here.name, ()))
         return list(found.values())
@@ -211,6 +212,16 @@ class Texts:
 def _within(name: str, stop: frozenset[str]) -> bool:
     """Whether a definition, or the class around it, is named in ``stop``."""
     return name in stop or name.rpartition(".")[0] in stop
+
+
+def _without(here: Reached, stop: frozenset[str]) -> Reached:
+    """A class, such as one that a function makes objects of, without its methods that answer for themselves."""
+    if not isinstance(here.node, ast.ClassDef):
+        return here
+    rest = copy(here.node)
+    prefix = f"{here.module.name}.{here.name}"
+    rest.body = [node for node in rest.body if f"{prefix}.{getattr(node, 'name', '')}" not in stop]
+    return replace(here, node=rest)
 
 
 def _seen_as(found: Reached | None, module: ModuleText, name: str) -> Reached | None:

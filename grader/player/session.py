@@ -7,6 +7,7 @@ any frame. It cannot know the right numbers, so a forged frame is worth as much 
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 import io
 import os
@@ -117,14 +118,20 @@ class Session:
         return self.values.decode(frame.message["value"], frame)
 
     def resolve(self, path: str) -> Any:
-        """The attribute that a dotted path names, from a module of the submission on."""
+        """The attribute that a dotted path names, from a module of the submission, or a helper of the course, on."""
         head, *rest = path.split(".")
-        found: Any = self.library.load(head)
+        found: Any = self.library.load(head) if head in self.library.sources else self._helper(head)
         for done, name in enumerate(rest):
             if not hasattr(found, name):
                 raise NotDefined(_not_defined(found, ".".join([head, *rest[:done]]), name))
             found = getattr(found, name)
         return found
+
+    def _helper(self, name: str) -> Any:
+        root = self.library.roots[0] if self.library.roots else None
+        if root is None or not (root / f"{name}.py").is_file():
+            raise NotDefined(f"There is no module {name}.")
+        return importlib.import_module(name)
 
     def _target(self, message: dict[str, Any]) -> Any:
         found = self.values.objects[message["h"]] if "h" in message else self.resolve(message["path"])

@@ -757,6 +757,19 @@ def test_the_courses_helpers_come_before_the_students_copies(load: Callable[...,
         assert begun.student.a.f() == ("course", "student", "course")
 
 
+def test_a_check_calls_the_courses_helpers(load: Callable[..., Loader]) -> None:
+    loader = load(
+        {"a": "class Net:\n    def run(self, x): return x + 1\n"},
+        files={"helper.py": "def twice(f, x): return None\n", "only_mine.py": "def twice(f, x): return None\n"},
+        provided={"helper.py": "def twice(f, x): return f(f(x))\n"},
+    )
+    with playing(loader) as begun:
+        assert begun.student.helper.twice(begun.student.a.Net().run, 1) == 3
+        for module in ("only_mine", "os"):
+            with pytest.raises(Missing):
+                getattr(begun.student, module).twice(None, 1)
+
+
 def test_a_submissions_file_shadows_no_package(load: Callable[..., Loader]) -> None:
     names = ["torch", "numpy", "json", "transformers"]
     check = "import torch, numpy, json\ndef f(): return torch.ones(1), numpy.ones(1).sum(), json.loads('1')\n"

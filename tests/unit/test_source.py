@@ -230,3 +230,11 @@ def test_what_is_not_there_is_not_found() -> None:
     found = texts(m="def f(): ...\nclass N:\n    def g(self): ...\n")
     assert [found.find(path) for path in ("m.g", "n.f", "m", "m.N.f")] == [None] * 4
     assert found.find("m.N.g") is not None and found.reached("m.nothing") == []
+
+
+def test_a_class_is_entered_without_the_methods_that_answer_for_themselves() -> None:
+    text = "class A:\n    def f(self): return far()\n    def g(self): return near()\ndef far(): ...\ndef near(): ...\n"
+    found = texts(m=text + "def make(): return A()\n")
+    names = {f"{here.module.name}.{here.name}" for here in found.reached("m.make", frozenset({"m.A.f"}))}
+    assert names == {"m.make", "m.A", "m.near"}
+    assert {here.name for here in found.reached("m.A.f", frozenset({"m.A.f"}))} == {"A.f", "far"}

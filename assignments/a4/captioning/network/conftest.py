@@ -1,0 +1,305 @@
+"""A CaptioningRNN of the submission on trial: its image encoder is replaced, and its weights are the check's."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+
+from grader.contract.verdict import CheckFailed, SubmissionProblem
+
+MODULE = "rnn_lstm_captioning"
+Weights = dict[str, torch.Tensor]
+
+
+@pytest.fixture
+def captioner(kit):
+    """`captioner("lstm", ...)`: a CaptioningRNN of the submission, see Captioner."""
+    return partial(Captioner, kit)
+
+
+class Encoder:
+    """Stands for the ImageEncoder: images (N, 3, H, W) -> features (N, channels, 4, 4), cheap, and right to the bit."""
+
+    def __init__(self, kit: Any, channels: int) -> None:
+        self.kit, self.out_channels = kit, channels
+        self.mix = kit.draw.normal(channels, 3, dtype=torch.float32, scale=3.0)
+        self.shift = kit.draw.normal(channels, 1, 1, dtype=torch.float32)
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        coarse = torch.nn.functional.adaptive_avg_pool2d(images.float(), 4) - 0.5
+        return torch.tanh(torch.einsum("dc,nchw->ndhw", self.mix, coarse) + self.shift)
+
+    forward = __call__
+
+    def lent(self, *_: Any, **__: Any) -> Any:
+        """What the player gets in its place."""
+        return self.kit.student.standin(self, *LENT)
+
+    train = eval = to = cuda = cpu = float = double = requires_grad_ = lent
+
+    def parameters(self) -> list[Any]:
+        return []
+
+    modules = children = buffers = parameters
+
+
+LENT = (
+    "out_channels", "forward", "train", "eval", "to", "cuda", "cpu", "float", "double", "requires_grad_", "parameters",
+    "modules", "children", "buffers",
+)  # fmt: skip
+PARTS = (
+    "rnn_step_forward", "rnn_forward", "WordEmbedding.forward", "temporal_softmax_loss", "LSTM.step_forward",
+    "LSTM.forward", "dot_product_attention", "AttentionLSTM.step_forward", "AttentionLSTM.forward",
+)  # fmt: skip
+
+
+class Captioner:
+    """A CaptioningRNN of the submission, whose image encoder is replaced and whose weights the check drew.
+
+    Args:
+        kit: the fixtures.
+        cell_type: rnn, lstm or attn.
+        D, W, H: channels of the image features, sizes of word vectors and state.
+        words: the vocabulary in its order.
+        ignore_index: the word that costs nothing.
+    """
+
+    def __init__(
+        self,
+        kit: Any,
+        cell_type: str,
+        D: int = 400,
+        W: int = 5,
+        H: int = 7,
+        words: Any = None,
+        ignore_index: Any = None,
+    ) -> None:
+        self.kit, self.cell_type, self.ignore_index = kit, cell_type, ignore_index
+        self.words = words or ["<NULL>", "<START>", "<END>", "<UNK>", *(f"word{i}" for i in range(9))]
+        self.D, self.W, self.H, self.V = D, W, H, len(self.words)
+        self.takes_features = not kit.has("ImageEncoder")
+        self.encoder = Encoder(kit, D)
+        if not self.takes_features:
+            kit.student.replace(f"{MODULE}.ImageEncoder", self.encoder.lent)
+        self.net = self._make()
+        self.roles = self._roles()
+        self.weights = self._draw()
+        self.reset()
+
+    def _make(self) -> Any:
+        sizes = {"input_dim": self.D, "wordvec_dim": self.W, "hidden_dim": self.H, "ignore_index": self.ignore_index}
+        word_to_idx = {word: i for i, word in enumerate(self.words)}
+        make = partial(self.kit.module.CaptioningRNN, word_to_idx, **sizes)
+        names = [self.cell_type, *(["attention"] if self.cell_type == "attn" else [])]
+        if self.takes_features:
+            names.reverse()
+        try:
+            return make(cell_type=names[0])
+        except SubmissionProblem as failure:
+            for name in names[1:]:
+                with suppress(SubmissionProblem):
+                    return make(cell_type=name)
+            raise failure from None
+
+    def _roles(self) -> Any:
+        D, W, H, V = self.D, self.W, self.H, self.V
+        G = H if self.cell_type == "rnn" else 4 * H
+        matrices = {"W_embed": (V, W), "project": (D, H), "score": (H, V), "Wx": (W, G), "Wh": (H, G)}
+        if self.cell_type == "attn":
+            matrices["Wattn"] = (H, G)
+        return self.kit.roles(self.net.state_dict(), matrices, {"bp": "project", "bs": "score", "b": "Wx"})
+
+    def _draw(self) -> Weights:
+        D, W, H, V = self.D, self.W, self.H, self.V
+        G, normal = H if self.cell_type == "rnn" else 4 * H, partial(self.kit.draw.normal, dtype=torch.float32)
+        drawn = {
+            "W_embed": normal(V, W),
+            "project": normal(D, H, scale=2 * D**-0.5),
+            "score": normal(H, V, scale=2.5),
+            "Wx": normal(W, G, scale=1.5 * W**-0.5),
+            "Wh": normal(H, G, scale=1.5 * H**-0.5),
+            "Wattn": normal(H, G, scale=1.5 * H**-0.5),
+            **{"bp": normal(H, scale=0.3), "bs": normal(V, scale=0.5), "b": normal(G, scale=0.5)},
+        }
+        if "<END>" in self.words:
+            drawn["bs"][self.words.index("<END>")] -= 3.0  # captions are longer than a word or two
+        absent = {"bp", "bs", "b"} - set(self.roles.keys)
+        return {role: torch.zeros_like(value) if role in absent else value for role, value in drawn.items()}
+
+    # ---- problems --------------------------------------------------------------------------------------------------
+
+    def images(self, N: int) -> torch.Tensor:
+        """Images, or features where the submission takes these."""
+        coarse = self.kit.draw.uniform(N, 3, 4, 4, dtype=torch.float32)
+        images = torch.nn.functional.interpolate(coarse, size=(112, 112))
+        if not self.takes_features:
+            return images
+        features = self.encoder(images)
+        return features if self.cell_type == "attn" else features.mean((2, 3))
+
+    def captions(self, N: int, T: int) -> torch.Tensor:
+        """`<START>`, words, `<END>` and padding, as long as these exist; each caption of a length of its own."""
+        special = [self.words.index(word) for word in ("<START>", "<END>", "<NULL>") if word in self.words]
+        captions = self.kit.draw.integers(0, self.V, N, T)
+        if len(special) < 3:
+            return captions
+        captions = self.kit.draw.integers(3, self.V, N, T)
+        captions[:, 0] = special[0]
+        for n, row in enumerate(captions):
+            length = max(3, T - n)
+            row[length - 1] = special[1]
+            row[length:] = special[2]
+        return captions
+
+    # ---- what is right ---------------------------------------------------------------------------------------------
+
+    def _start(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The grid A, if there is one, and the first state, in float64."""
+        w = {role: value.double() for role, value in self.weights.items()}
+        features = (images if self.takes_features else self.encoder(images)).double()
+        if features.dim() == 2:
+            return features, features @ w["project"] + w["bp"]
+        A = torch.einsum("ncpq,ch->nhpq", features, w["project"]) + w["bp"].view(1, -1, 1, 1)
+        return A, A.mean((2, 3))
+
+    def right_loss(self, images: torch.Tensor, captions: torch.Tensor) -> torch.Tensor:
+        right, w = self.kit.right, {role: value.double() for role, value in self.weights.items()}
+        A, h0 = self._start(images)
+        x = w["W_embed"][captions[:, :-1]]
+        if self.cell_type == "attn":
+            h = right.attn(x, A, w["Wx"], w["Wh"], w["Wattn"], w["b"])
+        else:
+            h = getattr(right, self.cell_type)(x, h0, w["Wx"], w["Wh"], w["b"])
+        return right.loss(h @ w["score"] + w["bs"], captions[:, 1:], self.ignore_index)
+
+    def right_sample(self, images: torch.Tensor, length: int) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """The words, the attention weights, and by how much the best word was ahead of the second, at least."""
+        right, w = self.kit.right, {role: value.double() for role, value in self.weights.items()}
+        A, h = self._start(images)
+        c = h if self.cell_type == "attn" else torch.zeros_like(h)
+        word = torch.full((len(h),), self.words.index("<START>"))
+        words, looks, margin = [], [], math.inf
+        for _ in range(length):
+            x = w["W_embed"][word]
+            if self.cell_type == "rnn":
+                h = right.rnn_step(x, h, w["Wx"], w["Wh"], w["b"])
+            elif self.cell_type == "lstm":
+                h, c = right.lstm_step(x, h, c, w["Wx"], w["Wh"], w["b"])
+            else:
+                attn, look = right.attention(h, A)
+                h, c = right.attention_step(x, h, c, attn, w["Wx"], w["Wh"], w["Wattn"], w["b"])
+                looks.append(look)
+            scores = h @ w["score"] + w["bs"]
+            best = scores.topk(2, dim=1)
+            margin = min(margin, float((best.values[:, 0] - best.values[:, 1]).min()))
+            word = best.indices[:, 0]
+            words.append(word)
+        return torch.stack(words, 1), torch.stack(looks, 1) if looks else torch.zeros(0), margin
+
+    def clear_sample(self, N: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Images for which no two words are nearly equal, with their words and weights."""
+        for _ in range(20):
+            images = self.images(N)
+            words, looks, margin = self.right_sample(images, length)
+            lively = len(words[0].unique()) >= 3 and bool((words != words[:1]).any())
+            if margin > 1e-3 and lively and bool(self._counted(words)[:, : min(length, 4)].all()):
+                break
+        return images, words, looks
+
+    # ---- checks ----------------------------------------------------------------------------------------------------
+
+    def check_loss(self, N: int = 3, T: int = 6) -> None:
+        """The loss is right."""
+        images, captions = self.images(N), self.captions(N, T)
+        got = self.net(images, captions)
+        self.kit.expect(got, "loss").matches(
+            self.right_loss(images, captions), rtol=1e-4, dtype=False, sizes={"N": N, "T": T, "T - 1": T - 1}
+        )
+
+    def sampled(self, images: torch.Tensor, length: int) -> tuple[Any, Any]:
+        """The words and the weights that the submission gives."""
+        got = self.net.sample(images.clone(), max_length=length)
+        if self.cell_type != "attn":
+            return got, None
+        if type(got) not in (tuple, list) or len(got) != 2:
+            raise CheckFailed("With attention, sample should return two things: the captions and the weights.")
+        return got[0], got[1]
+
+    def check_words(self, got: Any, words: torch.Tensor) -> None:
+        """The words are right; what comes behind `<END>` is nobody's business."""
+        self.kit.expect(got, "captions").has_shape(*words.shape)
+        if not torch.is_tensor(got) or got.dtype != torch.int64:
+            raise CheckFailed("captions should be a tensor of dtype torch.int64.")
+        counted = self._counted(words)
+        self.kit.expect(got * counted, "captions").equals(words * counted)
+
+    def _counted(self, words: torch.Tensor) -> torch.Tensor:
+        """1 up to the first `<END>` of a caption, 0 behind it."""
+        if "<END>" not in self.words:
+            return torch.ones_like(words)
+        ends = (words == self.words.index("<END>")).long()
+        return (ends.cumsum(1) - ends == 0).long()
+
+    def check_sample(self, N: int = 3, length: int = 6) -> None:
+        """The most likely word at every step."""
+        images, words, _ = self.clear_sample(N, length)
+        self.check_words(self.sampled(images, length)[0], words)
+
+    def check_looks(self, N: int, length: int) -> None:
+        """The attention weights of every step."""
+        images, words, looks = self.clear_sample(N, length)
+        got, weights = self.sampled(images, length)
+        self.kit.expect(weights, "weights").has_shape(N, length, 4, 4).is_finite()
+        counted = self._counted(words).double().view(N, length, 1, 1)
+        sums = torch.as_tensor(weights).double().sum((2, 3))
+        self.kit.expect(sums * counted[..., 0, 0], "sums of the weights").matches(counted[..., 0, 0], rtol=1e-4)
+        self.kit.expect(torch.as_tensor(weights).double() * counted, "weights").matches(looks * counted, 1e-3, 1e-5)
+        self.kit.expect(got, "captions").has_shape(N, length)
+
+    def check_lengths(self) -> None:
+        """max_length, its default, and repetition."""
+        images, words, _ = self.clear_sample(2, 15)
+        self.check_words(self.net.sample(images.clone()), words)
+        for length in (1, 4, 15):
+            self.check_words(self.sampled(images, length)[0], words[:, :length])
+
+    def check_kept(self) -> None:
+        """A loss leaves its arguments as they were, and other calls between leave it the same."""
+        images, captions = self.images(2), self.captions(2, 5)
+        exact = self.right_loss(images, captions)
+        forward = self.kit.module.CaptioningRNN.forward
+        for others in (0, 2, 3):
+            got, after = forward.observed(self.net, images.clone(), captions.clone())
+            self.kit.expect(got, "loss").matches(exact, rtol=1e-4, dtype=False)
+            self.kit.expect(after[1], "images").is_unchanged_from(images)
+            self.kit.expect(after[2], "captions").is_unchanged_from(captions)
+            if others:
+                self.net(self.images(others), self.captions(others, 4))
+                with suppress(SubmissionProblem):  # sample is another question
+                    self.net.sample(self.images(2), max_length=3)
+
+    def reset(self, scale: float = 1.0) -> None:
+        """The weights that the check drew, again, or a part of them."""
+        self.net.load_state_dict(self.roles.filled({role: scale * value for role, value in self.weights.items()}))
+
+    def unmoved(self, scale: float) -> list[str]:
+        """Parameters that still are what ``reset`` made them."""
+        state, before = self.net.state_dict(), self.roles.filled({r: scale * v for r, v in self.weights.items()})
+        if type(state) is not dict:
+            raise CheckFailed("The network's state_dict should be a dict after training as before.")
+        keys = self.roles.keys.values()
+        return [key for key in keys if torch.is_tensor(state.get(key)) and torch.equal(state[key], before[key])]
+
+    def replace_parts(self, reference: Any) -> None:
+        """Puts the reference's version of all parts in the place of the submission's own."""
+        for path in PARTS:
+            if self.kit.has(path):
+                target = getattr(reference, MODULE)
+                for name in path.split("."):
+                    target = getattr(target, name)
+                self.kit.student.replace(f"{MODULE}.{path}", target)

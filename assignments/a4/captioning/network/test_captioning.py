@@ -1,0 +1,269 @@
+"""Checks of captioning: the network that reads an image and writes a caption, with each of its three cells.
+
+The image encoder is replaced by one whose features are known. Everything is compared with a network of torch's own
+cells under the same weights; words are compared up to the first `<END>`.
+"""
+
+from functools import partial
+
+import torch
+from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
+
+from grader.contract.verdict import CheckFailed, Explanation, StudentError, SubmissionProblem
+
+LARGER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the class."
+CELLS = {"rnn": "RNN", "lstm": "LSTM", "attn": "AttentionLSTM"}
+CELL_TYPES = tuple(CELLS)
+PLAIN = ["<NULL>", *(f"word{i}" for i in range(10))]
+STEPS, SMALL, RATES = 15, 0.4, {"rnn": 0.01, "lstm": 0.01, "attn": 0.004}
+ENDLESS = ["<NULL>", "<START>", *(f"word{i}" for i in range(11))]
+
+
+# ---- 12. CaptioningRNN.__init__ ------------------------------------------------------------------------------------
+
+
+@number("12.1")
+@weight(1.5)
+@visibility("visible")
+def test_parts(captioner):
+    """CaptioningRNN has word vectors, a recurrent cell, and layers from features to state and from state to scores."""
+    for cell_type in CELL_TYPES:
+        captioner(cell_type)
+
+
+@number("12.2")
+@weight(0.5)
+@visibility("visible")
+def test_vocabulary(captioner):
+    """CaptioningRNN can be made for a vocabulary without <START> and <END>, and for other sizes."""
+    for cell_type in CELL_TYPES:
+        captioner(cell_type, W=9, H=6, words=PLAIN)
+
+
+@number("12.3")
+@weight(1)
+@visibility("visible")
+def test_cell_types(captioner, student):
+    """CaptioningRNN refuses cell types that do not exist with a ValueError."""
+    captioner("rnn")
+    try:
+        student.rnn_lstm_captioning.CaptioningRNN({word: i for i, word in enumerate(PLAIN)}, cell_type="gru")
+    except StudentError as error:
+        if "ValueError" in error.error_types:
+            return
+        raise
+    raise CheckFailed(Explanation("cell_type='gru' was accepted.", expected="a ValueError", got="a network"))
+
+
+# ---- 13. CaptioningRNN.forward -------------------------------------------------------------------------------------
+
+
+@number("13.1")
+@weight(1.5)
+@visibility("visible")
+def test_rnn_loss(captioner):
+    """CaptioningRNN.forward returns the loss with the plain RNN: words 0 ... T - 2 in, words 1 ... T - 1 out."""
+    captioner("rnn").check_loss()
+
+
+@number("13.2")
+@weight(1.5)
+@visibility("visible")
+def test_lstm_loss(captioner):
+    """CaptioningRNN.forward returns the loss with the LSTM."""
+    captioner("lstm").check_loss()
+
+
+@number("13.3")
+@weight(1.5)
+@visibility("visible")
+def test_attention_loss(captioner):
+    """CaptioningRNN.forward returns the loss with attention, which looks at the projected grid of the image."""
+    captioner("attn").check_loss()
+
+
+@number("13.4")
+@weight(1)
+@visibility("visible")
+def test_padding(captioner):
+    """CaptioningRNN.forward leaves out the words equal to ignore_index; without one, all words count."""
+    for cell_type, null in (("rnn", 0), ("lstm", 3), ("attn", 0)):
+        captioner(cell_type, ignore_index=null).check_loss(N=4, T=7)
+    captioner("rnn", words=PLAIN).check_loss(N=2, T=4)
+
+
+@number("13.5")
+@weight(1)
+@visibility("visible")
+def test_learns(kit, captioner, reference, expect):
+    """CaptioningRNN learns a few captions by heart: the gradients of its loss reach its parameters."""
+    for cell_type in CELL_TYPES:
+        network = captioner(cell_type, H=16, ignore_index=0)
+        try:
+            check_learns(kit, network)
+        except SubmissionProblem as failure:
+            if not parts_are_to_blame(kit, network, reference):
+                raise failure from None
+            kit.note(f"Training with {cell_type!r} was not judged: a part that it is made of is wrong.")
+            return  # the parts have been replaced
+
+
+def check_learns(kit, network):
+    """The loss falls while some captions are shown again and again."""
+    images, captions = network.images(4), network.captions(4, 5)
+    network.reset(SMALL)  # large scores would learn slowly
+    how = {"num_epochs": STEPS, "batch_size": 4, "learning_rate": RATES[network.cell_type], "print_every": 0}
+    got = kit.student.captioning_helpers.train_captioner(network.net, images, captions, **how)
+    if type(got) not in (tuple, list) or len(got) != 2 or type(got[1]) is not list or len(got[1]) != STEPS:
+        raise CheckFailed("Training did not come to its end.")
+    first, last = got[1][0], got[1][-1]
+    kit.expect(last, "loss after training").has_shape().is_finite()
+    if not last < 0.8 * first:
+        raise CheckFailed(
+            Explanation(
+                f"With cell_type={network.cell_type!r} the loss hardly falls, although the same four captions are "
+                "shown again and again. Is some part cut off from the gradient, by .detach(), .item() or a new tensor?",
+                expected=f"less than {0.8 * first:.4g} after {STEPS} steps",
+                got=f"{last:.4g}",
+            )
+        )
+    unmoved = network.unmoved(SMALL)
+    if unmoved:
+        raise CheckFailed(
+            f"With cell_type={network.cell_type!r} training does not change {', '.join(unmoved)[:200]}: no gradient "
+            "reaches it. Is it cut off, by .detach() or a new tensor?"
+        )
+
+
+def parts_are_to_blame(kit, network, reference):
+    """Whether the loss is right with the reference's parts, and something is wrong with the submission's own."""
+    name = "rnn_lstm_captioning.temporal_softmax_loss"
+    if kit.student.get(name) is reference.rnn_lstm_captioning.temporal_softmax_loss:
+        return False  # the parts have been replaced already, by such as autograd cannot follow
+    if carries_gradients(kit, network.cell_type) and is_right(network):
+        return False
+    network.replace_parts(reference)
+    return is_right(network)
+
+
+def is_right(network):
+    """Whether the loss is right, with the weights that the check drew."""
+    try:
+        network.reset()
+        network.check_loss()
+    except SubmissionProblem:
+        return False
+    return True
+
+
+def carries_gradients(kit, cell_type):
+    """Whether word vectors, recurrent cell and loss, each for itself, hand a gradient on to all that they are given."""
+    module, single = kit.module, {"dtype": torch.float32}
+    words, normal = kit.draw.integers(0, 5, 2, 4), partial(kit.draw.normal, **single)
+    try:
+        cell = getattr(module, CELLS[cell_type])(3, 4)
+        start = normal(2, 4, 4, 4) if cell_type == "attn" else normal(2, 4)
+        embedding = module.WordEmbedding(5, 3)
+        tried = (
+            (embedding, [words], normal(2, 4, 3), embedding),
+            (cell, [normal(2, 4, 3), start], normal(2, 4, 4), cell),
+            (module.temporal_softmax_loss, [normal(2, 4, 5), words], torch.ones(()), None),
+        )
+        found = [kit.student.captioning_helpers.differentiate(f, at, [dout], owner) for f, at, dout, owner in tried]
+    except SubmissionProblem:
+        return False
+    grads = [grad for _, inputs, own in found for grad in (*inputs, *own.values()) if grad is not None]
+    return all(torch.is_tensor(grad) and bool(grad.any()) for grad in grads)
+
+
+@number("13.6")
+@weight(0.5)
+@visibility("visible")
+def test_kept(captioner):
+    """CaptioningRNN.forward leaves images and captions as they were, and remembers nothing between calls."""
+    for cell_type in ("lstm", "attn"):
+        captioner(cell_type).check_kept()
+
+
+@number("13.7")
+@weight(0.5)
+@visibility("visible")
+def test_other_channels(captioner):
+    """CaptioningRNN.forward works with an encoder of other channels than 400, as input_dim says."""
+    for cell_type in CELL_TYPES:
+        captioner(cell_type, D=12).check_loss()
+
+
+@number("13.8")
+@weight(0.5)
+@visibility("hidden")
+@hide_errors(LARGER_DRAW)
+def test_larger(captioner):
+    """CaptioningRNN.forward is right for other sizes, too."""
+    words = ["word0", "<END>", "<START>", *(f"word{i}" for i in range(1, 20)), "<NULL>"]
+    for cell_type in CELL_TYPES:
+        captioner(cell_type, W=6, H=10, words=words, ignore_index=22).check_loss(N=5, T=9)
+
+
+# ---- 14. CaptioningRNN.sample --------------------------------------------------------------------------------------
+
+
+@number("14.1")
+@weight(1)
+@visibility("visible")
+def test_rnn_sample(captioner):
+    """CaptioningRNN.sample takes the most likely word at every step, with the plain RNN."""
+    captioner("rnn").check_sample(N=4, length=8)
+
+
+@number("14.2")
+@weight(1)
+@visibility("visible")
+def test_lstm_sample(captioner):
+    """CaptioningRNN.sample takes the most likely word at every step, with the LSTM."""
+    captioner("lstm").check_sample(N=4, length=8)
+
+
+@number("14.3")
+@weight(1)
+@visibility("visible")
+def test_attention_sample(captioner):
+    """CaptioningRNN.sample takes the most likely word at every step, with attention."""
+    captioner("attn").check_sample(N=4, length=8)
+
+
+@number("14.4")
+@weight(1)
+@visibility("visible")
+def test_attention_weights(captioner):
+    """CaptioningRNN.sample also returns the attention weights of every step, (N, max_length, 4, 4)."""
+    captioner("attn").check_looks(3, 6)
+
+
+@number("14.5")
+@weight(1)
+@visibility("visible")
+def test_lengths(captioner):
+    """CaptioningRNN.sample gives max_length words, 15 unless it is told, the same ones again when it is asked again."""
+    for cell_type in ("lstm", "rnn"):
+        captioner(cell_type).check_lengths()
+
+
+@number("14.6")
+@weight(0.5)
+@visibility("visible")
+def test_endless(captioner):
+    """CaptioningRNN.sample also works for a vocabulary without <END>."""
+    for cell_type in CELL_TYPES:
+        captioner(cell_type, words=ENDLESS).check_sample(length=5)
+
+
+@number("14.7")
+@weight(0.5)
+@visibility("hidden")
+@hide_errors(LARGER_DRAW)
+def test_sample_larger(captioner):
+    """CaptioningRNN.sample is right for other sizes, too."""
+    words = ["word0", "<START>", *(f"word{i}" for i in range(1, 20)), "<NULL>", "<END>"]
+    for cell_type in CELL_TYPES:
+        captioner(cell_type, W=6, H=10, words=words).check_sample(N=4, length=11)

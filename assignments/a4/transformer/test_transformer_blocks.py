@@ -1,0 +1,476 @@
+"""Checks of A4: layer normalisation, feed forward, and the blocks of encoder and decoder.
+
+A block is compared with its own parts put together in the right way, without dropout or in evaluation.
+"""
+
+from functools import partial
+from itertools import permutations
+
+import pytest
+import torch
+from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
+
+from grader.contract.verdict import CheckFailed, Explanation, StudentError
+
+# Part of the work may be done in float32, such as a root of a tensor; mistakes are larger by orders of magnitude.
+CLOSE = {"rtol": 1e-5, "atol": 1e-5, "dtype": False}
+OTHER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the class."
+
+
+# ---- 39., 40. LayerNormalization -----------------------------------------------------------------------------------
+
+
+def scale_and_shift(first, M):
+    """Names of gamma and beta: by what they begin with, ones and zeros."""
+    found = {}
+    for role, start in (("gamma", 1.0), ("beta", 0.0)):
+        names = [name for name, value in first.items() if value.numel() == M and (value == start).all()]
+        if len(names) != 1 or len(first) != 2:
+            have = ", ".join(f"{name} {tuple(value.shape)}" for name, value in first.items()) or "no parameter"
+            raise CheckFailed(
+                Explanation(
+                    "LayerNormalization should have two nn.Parameters: gamma, which begins with ones, and beta, which "
+                    "begins with zeros.",
+                    expected=f"two parameters of {M} numbers",
+                    got=have[:300],
+                )
+            )
+        found[role] = names[0]
+    return found
+
+
+@number("39.1")
+@weight(2)
+@visibility("visible")
+def test_norm_begins(student, expect):
+    """LayerNormalization has two parameters that can be trained: a scale of ones, and a shift of zeros."""
+    for M in (5, 8):
+        net = student.transformers.LayerNormalization(M)
+        first = student.transformer_helpers.parameters(net)
+        if type(first) is not dict:
+            raise CheckFailed("LayerNormalization should be an nn.Module.")
+        for name, value in first.items():
+            expect(value, name).is_finite()
+        scale_and_shift(first, M)
+
+
+@pytest.fixture
+def norm(trial, expect):
+    """`norm(M, *epsilon)`: a LayerNormalization with other parameters, and the right function."""
+
+    def made(M, *epsilon):
+        remote = trial.own.LayerNormalization(M, *epsilon).double()
+        first = trial.student.transformer_helpers.parameters(remote)
+        for name, value in first.items() if type(first) is dict else ():
+            expect(value, name).is_finite()
+        names = roles(first, M)
+        net = trial.net(remote)
+        gamma, beta = (net.weights[names[role]].reshape(M) for role in ("gamma", "beta"))
+
+        def right(x, outside=False):
+            centred = x - x.mean(dim=-1, keepdim=True)
+            variance, eps = (centred**2).mean(dim=-1, keepdim=True), epsilon[0] if epsilon else 1e-10
+            root = variance.sqrt() + eps if outside else (variance + eps).sqrt()
+            return gamma * centred / root + beta
+
+        return net, right
+
+    return made
+
+
+def roles(first, M):
+    """Names of gamma and beta: the usual ones, or by what they begin with."""
+    if type(first) is dict and {"gamma", "beta"} <= set(first):
+        return {"gamma": "gamma", "beta": "beta"}
+    return scale_and_shift(first, M)
+
+
+@number("40.1")
+@weight(2)
+@visibility("visible")
+def test_norm(norm, draw, expect):
+    """LayerNormalization gives every token the mean 0 and the (biased) variance 1, scales and shifts."""
+    net, right = norm(6)
+    x = 3 * draw.normal(2, 5, 6) + 2
+    expect(net(x), "y").matches(right(x), **CLOSE)
+
+
+@number("40.2")
+@weight(1)
+@visibility("visible")
+def test_norm_flat(norm, draw, expect):
+    """LayerNormalization takes a batch of single vectors as well, (N, M), and leaves its input alone."""
+    net, right = norm(5)
+    x = draw.normal(4, 5)
+    got, after = net.trial.own.LayerNormalization.forward.observed(net.remote, x.clone())
+    expect(got, "y").matches(right(x), **CLOSE)
+    expect(after[1], "x").is_unchanged_from(x)
+
+
+@number("40.3")
+@weight(1.5)
+@visibility("visible")
+def test_norm_gradients(norm, draw, trial):
+    """LayerNormalization lets gradients through to x, to the scale and to the shift."""
+    net, right = norm(4)
+    x = draw.normal(2, 3, 4)
+    net.slopes([x], partial(right, x))
+    trial.rules.traced(trial.own.LayerNormalization.forward, net.remote, x)
+
+
+@number("40.4")
+@weight(0.5)
+@visibility("visible")
+def test_norm_epsilon(norm, draw, trial):
+    """LayerNormalization keeps epsilon in the root, or beside it."""
+    net, right = norm(6, 0.5)
+    x = draw.normal(2, 5, 6)
+    trial.either(net(x), "y", partial(right, x), partial(right, x, outside=True))
+
+
+@number("40.5")
+@weight(1)
+@visibility("visible")
+def test_norm_constant(norm, draw, expect):
+    """LayerNormalization returns the shift for a token whose numbers are all the same."""
+    net, right = norm(8)
+    x = draw.normal(2, 3, 8)
+    x[0, 1] = 0.5
+    x[1, 2] = -2.0
+    expect(net(x), "y").matches(right(x), **CLOSE)
+
+
+# ---- 41., 42. FeedForwardBlock -------------------------------------------------------------------------------------
+
+
+@number("41.1")
+@weight(2)
+@visibility("visible")
+def test_feed_forward_begins(student, expect, check_bounds):
+    """FeedForwardBlock makes two linear layers, there and back, whose weights begin as those of SelfAttention."""
+    M, hidden = 40, 60
+    net = student.transformers.FeedForwardBlock(M, hidden)
+    first = student.transformer_helpers.parameters(net)
+    shapes = sorted(tuple(value.shape) for value in first.values()) if type(first) is dict else []
+    expect(shapes, "the shapes of its parameters").equals(sorted([(hidden, M), (hidden,), (M, hidden), (M,)]))
+    for name, value in first.items():
+        if value.dim() == 2:
+            check_bounds(name, value)
+
+
+def fed(net, M, hidden):
+    (there,), (back,) = net.shaped(hidden, M), net.shaped(M, hidden)
+    return lambda x: net.linear(back, net.linear(there, x).clamp(min=0))
+
+
+@pytest.fixture
+def feed_forward(trial):
+    """`feed_forward(M, hidden)`: a FeedForwardBlock, and the right function."""
+
+    def made(M, hidden):
+        net = trial.made("FeedForwardBlock", M, hidden)
+        if len(net.shaped(hidden, M)) != 1 or len(net.shaped(M, hidden)) != 1:
+            raise CheckFailed("FeedForwardBlock should have two nn.Linear layers: to the hidden size, and back.")
+        return net, fed(net, M, hidden)
+
+    return made
+
+
+@number("42.1")
+@weight(2)
+@visibility("visible")
+def test_feed_forward(feed_forward, draw, expect):
+    """FeedForwardBlock computes linear - ReLU - linear for every token."""
+    net, right = feed_forward(5, 9)
+    x = draw.normal(2, 4, 5)
+    expect(net(x), "y").matches(right(x), **CLOSE)
+
+
+@number("42.2")
+@weight(1)
+@visibility("visible")
+def test_feed_forward_gradients(feed_forward, draw):
+    """FeedForwardBlock lets gradients through to x and to its parameters."""
+    net, right = feed_forward(4, 6)
+    x = draw.normal(2, 3, 4)
+    net.slopes([x], partial(right, x))
+
+
+@number("42.3")
+@weight(1)
+@visibility("hidden")
+@hide_errors(OTHER_DRAW)
+def test_feed_forward_narrow(feed_forward, draw, expect):
+    """FeedForwardBlock is right where the hidden size is the smaller one, and with a single token."""
+    net, right = feed_forward(7, 3)
+    for shape in ((3, 1, 7), (1, 6, 7)):
+        x = draw.normal(*shape)
+        expect(net(x), "y").matches(right(x), **CLOSE)
+
+
+# ---- what both blocks share ----------------------------------------------------------------------------------------
+
+
+def size_of(student, name, *sizes):
+    """The number of parameters of one of the submission's networks."""
+    first = student.transformer_helpers.parameters(getattr(student.transformers, name)(*sizes))
+    if type(first) is not dict:
+        raise CheckFailed(f"{name} should be an nn.Module.")
+    return sum(torch.as_tensor(value).numel() for value in first.values())
+
+
+def check_size(student, expect, name, attentions, norms):
+    """The block has as many parameters as its parts have together."""
+    for H, M, hidden in ((2, 6, 5), (3, 12, 7)):
+        expected = attentions * size_of(student, "MultiHeadAttention", H, M, M // H)
+        expected += size_of(student, "FeedForwardBlock", M, hidden) + norms * size_of(student, "LayerNormalization", M)
+        label = f"the number of parameters with {H} heads, emb_dim {M} and feedforward_dim {hidden}"
+        count = size_of(student, name, H, M, hidden, 0.1)
+        expect(count, label).equals(expected)
+        if count == 0:
+            raise CheckFailed(f"{name} has no parameters. Assign its layers to attributes of self in __init__.")
+
+
+def check_refuses(student, name):
+    block = getattr(student.transformers, name)
+    if size_of(student, name, 3, 12, 8, 0.0) == 0:
+        raise CheckFailed(f"{name} has no parameters. Assign its layers to attributes of self in __init__.")
+    try:
+        block(5, 12, 8, 0.0)
+    except StudentError as error:
+        if "ValueError" in error.error_types:
+            return
+        raise
+    raise CheckFailed(f"{name}(5, 12, ...) should raise a ValueError: 12 numbers cannot be shared among 5 heads.")
+
+
+def check_dropout(trial, name, inputs):
+    """The layers drop what they are told; where there is no such layer, training shows it, and evaluation does not."""
+    net = trial.made(name, 2, 6, 5, 0.3)
+    layers = net.named("Dropout")
+    for layer in layers:
+        trial.expect(net.part(layer).p, f"the probability of {layer}").is_between(0.3 - 1e-9, 0.3 + 1e-9)
+    if layers:
+        return
+    first, second = net(*inputs), net(*inputs)
+    trial.expect(first, "y").has_shape(*inputs[0].shape).is_finite()
+    if torch.equal(torch.as_tensor(first), torch.as_tensor(second)):
+        raise CheckFailed("With dropout=0.3 the output in training should change from call to call, but it does not.")
+    net.remote.eval()
+    calm = net(*inputs)
+    trial.expect(net(*inputs), "y of a second call in evaluation").matches(calm)
+
+
+def check_place(trial, name, inputs):
+    """What leaves the block was dropped with the probability that the constructor was told."""
+    M = inputs[0].shape[-1]
+    out = trial.made(name, 2, M, 5, 0.25)(*inputs)
+    trial.expect(out, "y").has_shape(*inputs[0].shape).is_finite()
+    share = float((torch.as_tensor(out) == 0).double().mean())
+    trial.expect(share, "the share of zeros in the output, with dropout=0.25,").is_between(0.15, 0.35)
+
+
+def orders(net, norms):
+    """Norms in the order of their making; then every other one."""
+    return permutations(net.only("LayerNormalization", norms))
+
+
+def call(net, name, *inputs):
+    """The output of a part on its own."""
+    out = net.part(name)(*inputs)
+    net.trial.expect(out, name).has_shape(*inputs[0].shape).is_finite()
+    return torch.as_tensor(out)
+
+
+def ways(build, choices):
+    return [partial(build, *choice) for choice in choices]
+
+
+# ---- 43., 44. EncoderBlock -----------------------------------------------------------------------------------------
+
+
+@number("43.1")
+@weight(1)
+@visibility("visible")
+def test_encoder_refuses(student):
+    """EncoderBlock raises a ValueError where num_heads does not divide emb_dim."""
+    check_refuses(student, "EncoderBlock")
+
+
+@number("43.2")
+@weight(1)
+@visibility("visible")
+def test_encoder_parts(student, expect):
+    """EncoderBlock makes one attention whose heads share emb_dim, one feed forward block and two norms."""
+    check_size(student, expect, "EncoderBlock", 1, 2)
+
+
+@number("43.3")
+@weight(1)
+@visibility("visible")
+def test_encoder_dropout(trial, draw):
+    """EncoderBlock drops with the probability that it was told."""
+    check_dropout(trial, "EncoderBlock", [draw.normal(3, 4, 6)])
+
+
+def encoded(net, x):
+    """The ways to put the parts of an encoder block together."""
+    (attention,), (feed,) = net.only("MultiHeadAttention", 1), net.only("FeedForwardBlock", 1)
+    seen = call(net, attention, x, x, x) + x
+
+    def build(norm1, norm2):
+        out = call(net, norm1, seen)
+        return call(net, norm2, call(net, feed, out) + out)
+
+    return ways(build, orders(net, 2))
+
+
+@number("44.1")
+@weight(2.5)
+@visibility("visible")
+def test_encoder(trial, draw):
+    """EncoderBlock: attention, plus its input, norm; feed forward, plus its input, norm (dropout 0)."""
+    net = trial.made("EncoderBlock", 2, 6, 9, 0.0)
+    x = draw.normal(3, 4, 6)
+    trial.either(net(x), "y", *encoded(net, x))
+
+
+@number("44.2")
+@weight(1)
+@visibility("visible")
+def test_encoder_eval(trial, draw):
+    """EncoderBlock computes the same in evaluation, whatever its dropout, and for any length."""
+    net = trial.made("EncoderBlock", 3, 6, 4, 0.4)
+    net.remote.eval()
+    for K in (5, 2):
+        x = draw.normal(2, K, 6)
+        trial.either(net(x), "y", *encoded(net, x))
+
+
+@number("44.3")
+@weight(1.5)
+@visibility("visible")
+def test_encoder_gradients(trial, draw):
+    """EncoderBlock lets gradients through to x and to all of its parameters."""
+    net = trial.made("EncoderBlock", 2, 4, 5, 0.0)
+    x = draw.normal(2, 3, 4)
+    net.slopes([x], encoded(net, x)[0])
+
+
+@number("44.4")
+@weight(1)
+@visibility("visible")
+def test_encoder_order(trial, draw, expect):
+    """EncoderBlock does not know the order of tokens: shuffled tokens give shuffled outputs."""
+    net = trial.made("EncoderBlock", 2, 6, 9, 0.0)
+    x, order = draw.normal(2, 5, 6), draw.permutation(5)
+    y = net(x)
+    expect(y, "y").has_shape(2, 5, 6).is_finite()
+    if (torch.as_tensor(y) - x).abs().max() < 1e-9:
+        raise CheckFailed("The block returns its input as it came.")
+    expect(net(x[:, order]), "y of shuffled tokens").matches(torch.as_tensor(y)[:, order], **CLOSE)
+
+
+@number("44.5")
+@weight(1)
+@visibility("visible")
+def test_encoder_drops_last(trial, draw):
+    """EncoderBlock applies dropout behind each norm: of what leaves it, a share is zero in training."""
+    check_place(trial, "EncoderBlock", [draw.normal(8, 20, 10)])
+
+
+# ---- 46., 47. DecoderBlock -----------------------------------------------------------------------------------------
+
+
+@number("46.1")
+@weight(1)
+@visibility("visible")
+def test_decoder_refuses(student):
+    """DecoderBlock raises a ValueError where num_heads does not divide emb_dim."""
+    check_refuses(student, "DecoderBlock")
+
+
+@number("46.2")
+@weight(1)
+@visibility("visible")
+def test_decoder_parts(student, expect):
+    """DecoderBlock makes two attentions whose heads share emb_dim, one feed forward block and three norms."""
+    block = student.transformers.DecoderBlock(2, 6, 5, 0.1)
+    for name in ("attention_self", "attention_cross", "feed_forward", "norm1", "norm2", "norm3", "dropout"):
+        if getattr(block, name) is None:
+            raise CheckFailed(f"self.{name} is None, where a layer should be.")
+    check_size(student, expect, "DecoderBlock", 2, 3)
+
+
+@number("46.3")
+@weight(1)
+@visibility("visible")
+def test_decoder_dropout(trial, draw):
+    """DecoderBlock drops with the probability that it was told."""
+    check_dropout(trial, "DecoderBlock", [draw.normal(3, 4, 6), draw.normal(3, 5, 6)])
+
+
+def decoded(net, x, memory, mask=None):
+    """The ways to put the parts of a decoder block together; those with the handout's names first."""
+
+    def build(attend, cross, *norms):
+        out = call(net, norms[0], call(net, attend, x, x, x, mask) + x)
+        out = call(net, norms[1], call(net, cross, out, memory, memory) + out)
+        return call(net, norms[2], call(net, "feed_forward", out) + out)
+
+    return ways(build, [("attention_self", "attention_cross", *norms) for norms in orders(net, 3)])
+
+
+def future(N, K):
+    return torch.ones(K, K, dtype=torch.bool).triu(1).expand(N, K, K)
+
+
+@number("47.1")
+@weight(2.5)
+@visibility("visible")
+def test_decoder(trial, draw):
+    """DecoderBlock: attention, cross attention to the encoder's output, feed forward; each plus its input, norm."""
+    net = trial.made("DecoderBlock", 2, 6, 9, 0.0)
+    given = draw.normal(3, 4, 6), draw.normal(3, 4, 6)
+    trial.either(net(*given), "y", *decoded(net, *given))
+
+
+@number("47.2")
+@weight(2)
+@visibility("visible")
+def test_decoder_mask(trial, draw):
+    """DecoderBlock gives the mask to its first attention, and to that alone."""
+    net = trial.made("DecoderBlock", 2, 6, 9, 0.0)
+    given = draw.normal(3, 4, 6), draw.normal(3, 4, 6), future(3, 4)
+    trial.either(net(*given), "y", *decoded(net, *given))
+    trial.either(net(*given[:2]), "y of a call without a mask", *decoded(net, *given[:2]))
+
+
+@number("47.3")
+@weight(1)
+@visibility("visible")
+def test_decoder_lengths(trial, draw):
+    """DecoderBlock takes an encoder's output of another length, and computes the same in evaluation."""
+    net = trial.made("DecoderBlock", 3, 6, 4, 0.4)
+    net.remote.eval()
+    for T, K in ((3, 5), (4, 2)):
+        given = draw.normal(2, T, 6), draw.normal(2, K, 6), future(2, T)
+        trial.either(net(*given), "y", *decoded(net, *given))
+
+
+@number("47.4")
+@weight(1.5)
+@visibility("visible")
+def test_decoder_gradients(trial, draw):
+    """DecoderBlock lets gradients through to both inputs and to all of its parameters."""
+    net = trial.made("DecoderBlock", 2, 4, 5, 0.0)
+    given = draw.normal(2, 3, 4), draw.normal(2, 4, 4)
+    net.slopes(given, decoded(net, *given)[0])
+
+
+@number("47.5")
+@weight(1)
+@visibility("visible")
+def test_decoder_drops_last(trial, draw):
+    """DecoderBlock applies dropout behind each norm: of what leaves it, a share is zero in training."""
+    check_place(trial, "DecoderBlock", [draw.normal(8, 20, 10), draw.normal(8, 6, 10)])
