@@ -17,7 +17,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__
+from grader import __version__, cli_data
 
 if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
@@ -60,10 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _is_of_the_user(error: Exception) -> bool:
     from grader.contract.assignment import AssignmentError
+    from grader.datasets.problems import DataError
     from grader.judge.submission import IntakeError
     from grader.kit.new import NewError
 
-    return isinstance(error, UsageError | AssignmentError | IntakeError | NewError | OSError)
+    return isinstance(error, UsageError | AssignmentError | DataError | IntakeError | NewError | OSError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("folder", nargs="?", type=Path, help="where to (default: a folder of the assignment's name)")
     new.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
     new.set_defaults(run=_new)
+
+    cli_data.add_parser(commands)
+    commands.choices["data"].set_defaults(run=_data)
     return parser
 
 
@@ -115,7 +119,10 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         "--seed", default="", help="seed of all random inputs (default: a fresh one, kept in the report)"
     )
     parser.add_argument(
-        "--data", type=Path, metavar="PATH", help="CIFAR-10: the folder or archive with the official files"
+        "--data",
+        default="",
+        metavar="NAME|PATH",
+        help="data set for the questions that need one; see: grader data list",
     )
     parser.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
 
@@ -166,6 +173,11 @@ def _new(options: argparse.Namespace) -> Exit:
     for path in lay_out(assignment, folder):
         print(path)
     print(f"Write the functions, then run: grader check {folder}")
+    return Exit.OK
+
+
+def _data(options: argparse.Namespace) -> Exit:
+    options.data_command(options)
     return Exit.OK
 
 
@@ -257,16 +269,18 @@ def _course(root: Path | None) -> Course:
 
 
 def _choices(options: argparse.Namespace) -> Options:
-    from grader.datasets.cifar10 import DataError, load
+    from grader.judge.data import open_images
     from grader.judge.prepare import Options, choose_device
 
     try:
-        if options.data:
-            load(options.data)
         device = choose_device(options.device)
-    except (DataError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
-    return Options(options.seed, device, str(options.data.resolve()) if options.data else "")
+    data = cli_data.resolved(options.data) if options.data else ""
+    if data:
+        cli_data.make_ready(data)
+        open_images(data)  # for all judges, which are forked from this process
+    return Options(options.seed, device, data)
 
 
 def _require_paths(paths: Sequence[Path]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from grader.datasets.cifar10 import Cifar10, load
+from grader.datasets.imageset import ImageSet
+from grader.datasets.store import Store
 from grader.judge.objects import SharedTensor
 
 
@@ -17,26 +18,33 @@ class Data:
     """What ``--data`` gave.
 
     Args:
-        path: path of the data set; empty when none was given.
+        request: name or path of the data set; empty when none was given.
         folder: where shared tensors are written; players may read it.
     """
 
-    def __init__(self, path: str, folder: Path) -> None:
-        self.path = path
+    def __init__(self, request: str, folder: Path) -> None:
+        self.request = request
         self.folder = folder
 
     @property
     def names(self) -> frozenset[str]:
         """Names of the data sets at hand."""
-        return frozenset({"cifar10"} if self.path else ())
+        return frozenset({Store.default().find(self.request).known.name} if self.request else ())
 
-    def cifar10(self) -> Cifar10:
-        """CIFAR-10, from the path that was given."""
-        return _load(self.path)
+    def images(self) -> ImageSet:
+        """The labelled images that were given, whichever set they are."""
+        return open_images(self.request)
+
+    def cifar10(self) -> ImageSet:
+        """CIFAR-10, for questions that need it."""
+        images = self.images()
+        if images.name != "cifar10":
+            raise LookupError(f"this question needs cifar10, and {images.name} was given: say so in assignment.toml")
+        return images
 
     def summary(self) -> str:
-        """The data sets in words, for the report; empty when there are none."""
-        return self.cifar10().summary if self.path else ""
+        """The data set in words, for the report; empty when there is none."""
+        return self.images().summary if self.request else ""
 
     def share(self, name: str, tensor: torch.Tensor) -> SharedTensor:
         """``tensor`` as an argument that the player maps from a read-only file instead of receiving it."""
@@ -50,5 +58,6 @@ class Data:
 
 
 @cache
-def _load(path: str) -> Cifar10:
-    return load(Path(path))
+def open_images(request: str) -> ImageSet:
+    """The images that ``request`` means, opened once a process. Raises :class:`DataError` as the store does."""
+    return Store.default().images(request)

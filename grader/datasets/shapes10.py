@@ -1,0 +1,6 @@
+NAME = "shapes10"
+VERSION = "1"
+
+
+def make():
+    raise NotImplementedError
