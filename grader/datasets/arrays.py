@@ -1,7 +1,8 @@
 """Decoded arrays kept in a folder: written once and whole, mapped by every process that reads them, checked each time.
 
 An entry is a folder with one ``.npy`` file an array and ``about.json``, which says what they are and holds their
-SHA-256 values. It is written under another name and then renamed, so that under its own name it is either complete or absent.
+SHA-256 values. It is written under another name and then renamed, so that under its own name it is either complete or
+absent.
 """
 
 from __future__ import annotations
