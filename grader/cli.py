@@ -269,17 +269,15 @@ def _course(root: Path | None) -> Course:
 
 
 def _choices(options: argparse.Namespace) -> Options:
-    from grader.judge.data import open_images
+    from grader.judge.data import open_sets
     from grader.judge.prepare import Options, choose_device
 
     try:
         device = choose_device(options.device)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    data = cli_data.resolved(options.data) if options.data else ""
-    if data:
-        cli_data.make_ready(data)
-        open_images(data)  # for all judges, which are forked from this process
+    data = cli_data.made_ready(options.data)
+    open_sets(data)  # for all judges, which are forked from this process
     return Options(options.seed, device, data)
 
 

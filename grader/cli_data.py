@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,32 +40,36 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     locating.set_defaults(data_command=_path)
 
 
-def resolved(request: str) -> str:
-    """``request`` as it can be handed to processes anywhere: a name as it is, a path from the root."""
-    return request if request in KNOWN else str(Path(request).resolve())
+def made_ready(requests: Sequence[str]) -> str:
+    """Fetches and decodes what ``requests``, names or paths, mean, with progress on the terminal.
 
-
-def make_ready(request: str) -> None:
-    """Fetches and decodes what ``request``, a name or a path, means, with progress on the terminal."""
+    Returns them as one text that can be handed to processes anywhere: names as they are, paths from the root.
+    """
     with _download_bar() as progress:
-        Store.default(_tell).images(request, progress)
+        for request in requests:
+            Store.default(_tell).open(request, progress)
+    return os.pathsep.join(request if request in KNOWN else str(Path(request).resolve()) for request in requests)
 
 
 def _list(options: argparse.Namespace) -> None:
-    store = Store.default(_tell)
+    store, console = Store.default(_tell), Console()
+    rows = [(known.name, known.what, _state(store, known.name)) for known in KNOWN.values()]
+    if not console.is_terminal:
+        # Another program reads: nothing is framed, folded or cut.
+        print("\n".join("\t".join(row) for row in rows))
+        return
     table = Table("name", "what", "where")
-    for known in KNOWN.values():
-        table.add_row(known.name, known.what, _state(store, known.name))
-    # No line is cut or folded where it is read by a program.
-    console = Console()
-    console.print(table, soft_wrap=not console.is_terminal)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _state(store: Store, name: str) -> str:
     try:
         return _place(store.find(name))
     except DataError:
-        return f"not here; run: grader data fetch {name}"
+        known = known_by(name)
+        return f"not here; run: grader data fetch {name}" if known.remote else f"not here; set {known.variable}"
 
 
 def _place(source: Source) -> str:
@@ -76,20 +81,19 @@ def _place(source: Source) -> str:
 def _fetch(options: argparse.Namespace) -> None:
     store, known = Store.default(_tell), known_by(options.name)
     if options.url and known.remote is None:
-        raise DataError(f"{known.name} is made from a seed and not downloaded; leave out --from.")
+        raise DataError(f"{known.name} is not downloaded; leave out --from.")
     with _download_bar() as progress:
         remote = replace(known.remote, url=options.url) if known.remote and options.url else None
         source = store.fetch(known.name, remote, progress)
-    images = store.images(known.name)
-    print(f"{_place(source)}: {images.summary}")
+    print(f"{_place(source)}: {store.open(known.name).summary}")
 
 
 def _verify(options: argparse.Namespace) -> None:
     store = Store.default(_tell)
     requests = options.requests or [name for name in KNOWN if _is_here(store, name)]
     for request in requests:
-        images = store.verify(request)
-        print(f"{request}: {images.summary}, SHA-256 {images.digest}")
+        found = store.verify(request)
+        print(f"{request}: {found.summary}, SHA-256 {found.digest}")
 
 
 def _is_here(store: Store, name: str) -> bool:
@@ -120,7 +124,9 @@ def _download_bar() -> Iterator[Callable[[int, int | None], None]]:
         TimeRemainingColumn(),
     )
     # Judges may be forked from this process later: no thread of the bar's own.
-    with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    silent = not console.is_terminal
+    with Progress(*columns, auto_refresh=False, transient=True, console=console, disable=silent) as bar:
         task = bar.add_task("downloading", total=None, visible=False)
 
         def progress(done: int, total: int | None) -> None:

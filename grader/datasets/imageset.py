@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-
-ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +25,8 @@ class ImageSet:
         canonical: whether it is, byte for byte, the published set of that name.
         digest: hexadecimal SHA-256 that is the same for the same data.
     """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = ("x_train", "y_train", "x_test", "y_test")
 
     x_train: npt.NDArray[np.uint8]
     y_train: npt.NDArray[np.int64]

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
-from grader.datasets import arrays, cifar10, folders, shapes10
+from grader.datasets import arrays, captions, cifar10, folders, scenes, shapes10
+from grader.datasets.captions import CaptionSet
 from grader.datasets.download import Progress, Remote, fetch
-from grader.datasets.imageset import ARRAYS, ImageSet
+from grader.datasets.imageset import ImageSet
+from grader.datasets.kept import DataSet, packed, unpacked
 from grader.datasets.problems import DataError
 
 CACHE_VARIABLE = "SCRATCHGRADE_CACHE"
@@ -50,16 +51,22 @@ class Known:
     Attributes:
         name: short name, by which commands and questions ask for it.
         what: what it is, in a few words.
+        kind: the class of its content.
         variable: environment variable that may hold its path; empty if there is none.
-        archive: name of its file in the cache; empty if it is made from a seed.
+        archive: name of its file in the cache; empty if it is not downloaded.
         remote: where it can be downloaded, if anywhere.
+        make: draws it, for a set that is made from a seed.
+        version: changes with what ``make`` draws.
     """
 
     name: str
     what: str
+    kind: type[DataSet]
     variable: str = ""
     archive: str = ""
     remote: Remote | None = None
+    make: Callable[[], DataSet] | None = None
+    version: int = 0
 
 
 KNOWN: Mapping[str, Known] = {
@@ -68,11 +75,31 @@ KNOWN: Mapping[str, Known] = {
         Known(
             cifar10.NAME,
             "60,000 photographs of 32 x 32 pixels in ten classes",
-            "SCRATCHGRADE_CIFAR10",
-            cifar10.ARCHIVE,
-            CIFAR10_ARCHIVE,
+            ImageSet,
+            variable="SCRATCHGRADE_CIFAR10",
+            archive=cifar10.ARCHIVE,
+            remote=CIFAR10_ARCHIVE,
         ),
-        Known(shapes10.NAME, "drawn shapes in ten classes, for machines without a network"),
+        Known(
+            shapes10.NAME,
+            "drawn shapes of 32 x 32 pixels in ten classes",
+            ImageSet,
+            make=shapes10.make,
+            version=shapes10.VERSION,
+        ),
+        Known(
+            captions.FLICKR8K,
+            "8,091 photographs of 112 x 112 pixels with five captions each",
+            CaptionSet,
+            variable="SCRATCHGRADE_FLICKR8K",
+        ),
+        Known(
+            scenes.NAME,
+            "drawn scenes of 112 x 112 pixels with a caption each",
+            CaptionSet,
+            make=scenes.make,
+            version=scenes.VERSION,
+        ),
     )
 }
 
@@ -118,14 +145,15 @@ class Store:
         named = os.environ.get(known.variable, "") if known.variable else ""
         if named:
             return Source(known, Origin.VARIABLE, Path(named).absolute())
-        if not known.archive:
+        if known.make is not None:
             return Source(known, Origin.MADE, None)
-        if self._archive(known).is_file():
-            return Source(known, Origin.CACHE, self._archive(known))
-        hint = f", set {known.variable}" if known.variable else ""
+        ways = [f"set {known.variable} to its path"] if known.variable else []
+        if known.archive:
+            if self._archive(known).is_file():
+                return Source(known, Origin.CACHE, self._archive(known))
+            ways.insert(0, f"run 'grader data fetch {known.name}'")
         raise DataError(
-            f"The data set {known.name} is not on this machine: it was expected in {self._archive(known)}; "
-            f"run 'grader data fetch {known.name}'{hint}, or give its path."
+            f"The data set {known.name} is not on this machine; {', '.join(ways)}, or give its path, not its name."
         )
 
     def _archive(self, known: Known) -> Path:
@@ -148,8 +176,8 @@ class Store:
 
     # ---------------------------------------------------------------- opening
 
-    def images(self, request: str, progress: Progress = lambda done, total: None) -> ImageSet:
-        """The labelled images that ``request``, a name or a path, means; downloaded by name where they are nowhere.
+    def open(self, request: str, progress: Progress = lambda done, total: None) -> DataSet:
+        """The data set that ``request``, a name or a path, means; downloaded by name where it is nowhere.
 
         The first call decodes and keeps the arrays, later ones map them. Where nothing can be kept, they are decoded
         into memory, and ``tell`` hears why.
@@ -160,28 +188,35 @@ class Store:
         source = self.fetch(request, progress=progress) if request in KNOWN else self.find(request)
         entry = self.entry(source)
         try:
-            return _image_set(arrays.read(entry))
+            return unpacked(arrays.read(entry), source.known.kind)
         except (OSError, arrays.Damaged):
             return self._decode(source, entry)
+
+    def images(self, request: str) -> ImageSet:
+        """The labelled images that ``request`` means. Raises :class:`DataError` as :meth:`open`, or if it has none."""
+        found = self.open(request)
+        if not isinstance(found, ImageSet):
+            raise DataError(f"{request} is {found.summary}; labelled images were expected, such as shapes10.")
+        return found
 
     def entry(self, source: Source) -> Path:
         """The folder in which the decoded arrays of ``source`` are kept; another one as soon as its files change."""
         return self.cache / "arrays" / f"{source.known.name}-{_fingerprint(source)[:20]}"
 
-    def _decode(self, source: Source, entry: Path) -> ImageSet:
-        decoded: ImageSet | None = None
+    def _decode(self, source: Source, entry: Path) -> DataSet:
+        decoded: DataSet | None = None
         try:
             with arrays.locked(entry):
                 # Another process may have been faster.
                 try:
-                    return _image_set(arrays.read(entry))
+                    return unpacked(arrays.read(entry), source.known.kind)
                 except FileNotFoundError:
                     pass
                 except arrays.Damaged as error:
                     self.tell(f"The entry {entry} {error}; it is made anew.")
                 decoded = read(source)
-                arrays.write(entry, _entry(decoded))
-                return _image_set(arrays.read(entry))
+                arrays.write(entry, packed(decoded))
+                return unpacked(arrays.read(entry), source.known.kind)
         except (OSError, arrays.Damaged) as error:
             reason = getattr(error, "strerror", None) or error
             self.tell(
@@ -190,7 +225,7 @@ class Store:
             )
         return decoded if decoded is not None else read(source)
 
-    def verify(self, request: str) -> ImageSet:
+    def verify(self, request: str) -> DataSet:
         """The set, read anew from its source and compared with what is kept of it.
 
         Raises:
@@ -199,7 +234,7 @@ class Store:
         source = self.find(request)
         fresh, entry = read(source), self.entry(source)
         try:
-            kept = _image_set(arrays.read(entry))
+            kept = unpacked(arrays.read(entry), source.known.kind)
         except FileNotFoundError:
             return fresh
         except arrays.Damaged as error:
@@ -218,39 +253,34 @@ def known_by(name: str) -> Known:
 
 def kind_at(path: Path) -> str:
     """The name of the set that lies at ``path``. Raises :class:`DataError` where nothing known lies."""
+    if captions.is_flickr8k(path):
+        return captions.FLICKR8K
     if not folders.is_one(path):
         cifar10.locate(path)
     return cifar10.NAME
 
 
-def read(source: Source) -> ImageSet:
+def read(source: Source) -> DataSet:
     """The set, decoded from its source."""
-    if source.path is None:
-        return shapes10.make()
-    return folders.load(source.path) if folders.is_one(source.path) else cifar10.load(source.path)
+    known, path = source.known, source.path
+    if known.make is not None:
+        return known.make()
+    assert path is not None
+    if kind_at(path) != known.name:
+        raise DataError(f"{path} holds {kind_at(path)}, and {known.name} was expected there; correct {known.variable}.")
+    if known.name == captions.FLICKR8K:
+        return captions.load_flickr8k(path)
+    return folders.load(path) if folders.is_one(path) else cifar10.load(path)
 
 
 def _fingerprint(source: Source) -> str:
     """Changes when the files of the source do: by their names, sizes and times, so that they need not be read."""
     path = source.path
-    told = [shapes10.VERSION] if path is None else [str(path.resolve()), *_stamps(path)]
+    told = [f"version {source.known.version}"] if path is None else [str(path.resolve()), *_stamps(path)]
     return hashlib.sha256("\0".join([str(_READERS), *told]).encode(errors="surrogateescape")).hexdigest()
 
 
 def _stamps(path: Path) -> list[str]:
-    place = path if folders.is_one(path) else cifar10.locate(path)
+    place = path if folders.is_one(path) or captions.is_flickr8k(path) else cifar10.locate(path)
     files = [place] if place.is_file() else sorted(file for file in place.rglob("*") if file.is_file())
     return [f"{file.relative_to(place)} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-
-
-def _entry(images: ImageSet) -> arrays.Entry:
-    facts = {name: value for name, value in vars(images).items() if name not in ARRAYS}
-    return arrays.Entry({name: getattr(images, name) for name in ARRAYS}, {**facts, "classes": list(images.classes)})
-
-
-def _image_set(entry: arrays.Entry) -> ImageSet:
-    fields: dict[str, Any] = {**entry.arrays, **entry.facts}
-    try:
-        return ImageSet(**{**fields, "classes": tuple(fields["classes"])})
-    except (TypeError, KeyError) as error:
-        raise arrays.Damaged("holds something else than a set of images") from error

@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from grader.datasets.captions import CaptionSet
 from grader.datasets.imageset import ImageSet
+from grader.datasets.kept import DataSet, Kind
 from grader.datasets.store import Store
 from grader.judge.objects import SharedTensor
 
@@ -18,22 +20,26 @@ class Data:
     """What ``--data`` gave.
 
     Args:
-        request: name or path of the data set; empty when none was given.
+        requests: names or paths of data sets, joined as the system joins paths; empty when none was given.
         folder: where shared tensors are written; players may read it.
     """
 
-    def __init__(self, request: str, folder: Path) -> None:
-        self.request = request
+    def __init__(self, requests: str, folder: Path) -> None:
+        self.requests = requests
         self.folder = folder
 
     @property
     def names(self) -> frozenset[str]:
         """Names of the data sets at hand."""
-        return frozenset({Store.default().find(self.request).known.name} if self.request else ())
+        return frozenset(found.name for found in open_sets(self.requests))
 
     def images(self) -> ImageSet:
         """The labelled images that were given, whichever set they are."""
-        return open_images(self.request)
+        return self._only(ImageSet)
+
+    def captions(self) -> CaptionSet:
+        """The pictures with captions that were given, whichever set they are."""
+        return self._only(CaptionSet)
 
     def cifar10(self) -> ImageSet:
         """CIFAR-10, for questions that need it."""
@@ -42,9 +48,15 @@ class Data:
             raise LookupError(f"this question needs cifar10, and {images.name} was given: say so in assignment.toml")
         return images
 
+    def _only(self, kind: type[Kind]) -> Kind:
+        for found in open_sets(self.requests):
+            if isinstance(found, kind):
+                return found
+        raise LookupError(f"no {kind.__name__} was given: name in assignment.toml the data sets that a question needs")
+
     def summary(self) -> str:
-        """The data set in words, for the report; empty when there is none."""
-        return self.images().summary if self.request else ""
+        """The data sets in words, for the report; empty when there are none."""
+        return "; ".join(found.summary for found in open_sets(self.requests))
 
     def share(self, name: str, tensor: torch.Tensor) -> SharedTensor:
         """``tensor`` as an argument that the player maps from a read-only file instead of receiving it."""
@@ -58,6 +70,6 @@ class Data:
 
 
 @cache
-def open_images(request: str) -> ImageSet:
-    """The images that ``request`` means, opened once a process. Raises :class:`DataError` as the store does."""
-    return Store.default().images(request)
+def open_sets(requests: str) -> tuple[DataSet, ...]:
+    """The data sets that ``requests`` mean, opened once a process. Raises :class:`DataError` as the store does."""
+    return tuple(Store.default().open(request) for request in requests.split(os.pathsep) if request)

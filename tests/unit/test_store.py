@@ -50,7 +50,9 @@ def leftovers(store: Store) -> list[Path]:
 def test_a_given_path_comes_first_then_the_variable_then_the_cache(store, tmp_path, monkeypatch):
     given = write_set(tmp_path / "given")
     assert store.find(str(given)).origin is Origin.GIVEN
-    with pytest.raises(DataError, match=r"is not on this machine.*grader data fetch cifar10"):
+    with pytest.raises(
+        DataError, match=r"is not on this machine; run 'grader data fetch cifar10', set SCRATCHGRADE_CIFAR10"
+    ):
         store.find("cifar10")
     archive = store.cache / "downloads" / cifar10.ARCHIVE
     archive.parent.mkdir(parents=True)
