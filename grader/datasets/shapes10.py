@@ -54,10 +54,10 @@ class Look:
 
     light: float = 0.13
     tint: float = 0.04
-    falloff: float = 0.85
-    habitat: float = 0.31
-    twin: float = 0.41
-    contrast: tuple[float, float] = (0.25, 0.65)
+    falloff: float = 1.1
+    habitat: float = 0.36
+    twin: float = 0.4
+    contrast: tuple[float, float] = (0.17, 0.55)
     size: tuple[float, float] = (0.35, 0.65)
     turn: float = 0.6
     clutter: int = 2
@@ -68,7 +68,7 @@ class Look:
 LOOK = Look()
 
 
-def make(n_train: int = 10_000, n_test: int = 4_000, seed: int = 0, look: Look = LOOK) -> ImageSet:
+def make(n_train: int = 12_500, n_test: int = 4_000, seed: int = 0, look: Look = LOOK) -> ImageSet:
     """The set of ``n_train`` and ``n_test`` images that belongs to ``seed``: the same on every machine."""
     rng = np.random.default_rng([VERSION, seed])
     n = n_train + n_test
