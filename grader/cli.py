@@ -62,9 +62,11 @@ def _is_of_the_user(error: Exception) -> bool:
     from grader.contract.assignment import AssignmentError
     from grader.datasets.problems import DataError
     from grader.judge.submission import IntakeError
+    from grader.kit.experiments import ExperimentsError
     from grader.kit.new import NewError
 
-    return isinstance(error, UsageError | AssignmentError | DataError | IntakeError | NewError | OSError)
+    problems = UsageError | AssignmentError | DataError | IntakeError | NewError | ExperimentsError | OSError
+    return isinstance(error, problems)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("folder", nargs="?", type=Path, help="where to (default: a folder of the assignment's name)")
     new.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
     new.set_defaults(run=_new)
+
+    reference = commands.add_parser("reference", help="train an assignment's reference and print what it reaches")
+    reference.add_argument("assignment", help="name of the assignment, such as a3")
+    reference.add_argument("arguments", nargs=argparse.REMAINDER, help="of its experiments, which know --help too")
+    reference.set_defaults(run=_reference)
 
     cli_data.add_parser(commands)
     commands.choices["data"].set_defaults(run=_data)
@@ -174,6 +181,13 @@ def _new(options: argparse.Namespace) -> Exit:
         print(path)
     print(f"Write the functions, then run: grader check {folder}")
     return Exit.OK
+
+
+def _reference(options: argparse.Namespace) -> Exit:
+    from grader.kit.experiments import run
+
+    code = run(_course(None).assignment(options.assignment), options.arguments)
+    return Exit(code) if code in (Exit.OK, Exit.USAGE) else Exit.GRADER_ERROR
 
 
 def _data(options: argparse.Namespace) -> Exit:

@@ -11,10 +11,11 @@ import math
 import os
 import re
 import secrets
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def to_json(report: Report) -> str:
         ReportError: if the report breaks a rule that :func:`from_json` holds reports to.
     """
     _check(report)
-    text = _dumped(asdict(_in_normal_form(report)))
+    text = _spliced(_in_normal_form(report))
     # A lone surrogate, such as Python makes from a file name that is no UTF-8, cannot be written as UTF-8.
     return _LONE_SURROGATES.sub("\ufffd", text)
 
@@ -212,13 +213,25 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _spliced(report: Report) -> str:
+    """The text of a report around those of its verdicts, which stay as they are while others are added."""
+    head, place, tail = _dumped(asdict(replace(report, verdicts=()))).partition('\n "verdicts": [')
+    texts = [_text_of(verdict) for verdict in report.verdicts]
+    return head + place + ("\n" + ",\n".join(texts) + "\n " if texts else "") + tail
+
+
+@lru_cache(maxsize=4096)
+def _text_of(verdict: Verdict) -> str:
+    # A report is written anew after every check; strings of JSON hold no line feed that this could move.
+    return textwrap.indent(_dumped(asdict(_with_floats(verdict))).rstrip("\n"), "  ")
+
+
 def _in_normal_form(report: Report) -> Report:
-    """The equal report with sorted mappings and with numbers as floats: points given as ``1`` are written ``1.0``."""
+    """The equal report with sorted mappings and with its seconds as floats: ``1`` is written ``1.0``."""
     per_check = {name: float(seconds) for name, seconds in sorted(report.times.per_check.items())}
     return replace(
         report,
         environment=replace(report.environment, confinement=dict(sorted(report.environment.confinement.items()))),
-        verdicts=tuple(_with_floats(verdict) for verdict in report.verdicts),
         times=replace(report.times, seconds=float(report.times.seconds), per_check=per_check),
     )
 

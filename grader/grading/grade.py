@@ -88,6 +88,8 @@ def _arguments(assignment: Assignment) -> list[str]:
         "-p",
         "no:cacheprovider",
         "-p",
+        "no:logging",
+        "-p",
         "no:unraisableexception",  # it collects all garbage, twice
         "-c",
         os.devnull,

@@ -24,6 +24,7 @@ import json
 import textwrap
 from pathlib import Path
 
+from grader.kit.experiments import PROGRAM
 from grader.kit.marks import Reference, Region, Scope, TemplateError, parse, read, regions, scopes_around, sentence
 
 __all__ = ["TemplateError", "derive", "derive_course", "differences", "write"]
@@ -58,7 +59,7 @@ def derive(source: str, filename: str) -> str:
 
 
 def derive_course(course: Path) -> dict[Path, str]:
-    """The student's version of every ``reference/<assignment>/*.py``, by its path below ``student_template/``.
+    """The student's version of every module in ``reference/<assignment>/``, by its path below ``student_template/``.
 
     Raises:
         TemplateError: as :func:`derive`.
@@ -68,6 +69,7 @@ def derive_course(course: Path) -> dict[Path, str]:
     templates = {
         path.relative_to(root): derive(path.read_text(encoding="utf-8"), str(path.relative_to(course)))
         for path in sorted(root.glob("*/*.py"))
+        if path.name != PROGRAM
     }
     if not templates:
         raise FileNotFoundError(f"Expected {root}/<assignment>/*.py and found no file. Give the folder of a course.")

@@ -62,6 +62,11 @@ class Trace:
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # torch would import its compiler to keep it out of here.
+        return False
+
     def __init__(self, trace: Trace) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.trace = trace

@@ -20,6 +20,7 @@ from __future__ import annotations
 import array
 import contextlib
 import gc
+import io
 import os
 import selectors
 import signal
@@ -36,9 +37,8 @@ from grader.player.session import Channel, Session, describe
 
 def preload() -> None:
     """Imports what submissions import, and runs one operation of each kind, so that players find everything warm."""
-    import numpy  # noqa: F401
+    import numpy
     import torch
-    import torch._dynamo  # torch.optim imports it lazily, which takes seconds and needs a writable folder
     import torch.nn.functional
     from torch.utils import _python_dispatch  # noqa: F401
 
@@ -48,6 +48,13 @@ def preload() -> None:
     x = torch.ones(1, 1, 4, 4, requires_grad=True)
     torch.nn.functional.conv2d(x, torch.ones(1, 1, 3, 3)).sum().backward()  # type: ignore[no-untyped-call]
     (torch.ones(8, 8) @ torch.ones(8, 8)).svd()
+    # What is imported or looked up at its first use would be so in every player anew.
+    numpy.random.seed(0)
+    numpy.fft.fft(numpy.linalg.norm(numpy.ones((2, 2)), axis=0))
+    torch.manual_seed(0)
+    torch.serialization.save(x, io.BytesIO())
+    repr(x)
+    torch.overrides.resolve_name(torch.sum)
     __import__("safetensors.torch")
     for name in (
         "random",
@@ -101,6 +108,9 @@ class Loader:
             [Path(root) for root in message["roots"]],
             message["exports"],
         )
+        if any("torch.optim" in text for _, text in self.library.sources.values()):
+            # Optimisers import it at their first step, which takes seconds: once here rather than in every player.
+            import torch._dynamo  # noqa: F401
         sys.meta_path.append(CourseFinder(self.library))
         self.shared = Path(message["shared"]) if message["shared"] else None
         self.policy = confine.Policy.from_json(message["policy"])

@@ -138,28 +138,28 @@ class BatchNorm:
         bn_param["running_mean"], bn_param["running_var"] = running_mean, running_var
 
         inv_std = (var + eps).rsqrt()
-        xhat = centred.mul_(inv_std)
-        out = torch.addcmul(beta, gamma, xhat)  # beta + gamma * xhat
-        return out, (xhat, inv_std, gamma, mode)
+        out = torch.addcmul(beta, centred, gamma * inv_std)  # beta + gamma * xhat, where xhat = centred * inv_std
+        return out, (centred, inv_std, gamma, mode)
         # [end]
 
     @staticmethod
     def backward(dout, cache):
         """dout (N, D) -> dx (N, D), dgamma, dbeta (D,): the steps of forward one by one, in reverse."""
         # [task] Go backwards through the steps of forward, one by one.
-        xhat, inv_std, gamma, mode = cache
+        centred, inv_std, gamma, mode = cache
         N = dout.shape[0]
+        scale = gamma * inv_std  # out = scale * centred + beta
         dbeta = dout.sum(dim=0)
-        dgamma = (dout * xhat).sum(dim=0)
-        dcentred = dout * (gamma * inv_std)  # out = gamma * xhat + beta, xhat = centred * inv_std
+        dscale = (dout * centred).sum(dim=0)
+        dgamma = dscale * inv_std
         if mode == "test":  # mean and deviation were constants
-            return dcentred, dgamma, dbeta
+            return dout * scale, dgamma, dbeta
 
-        dinv_std = gamma * dgamma / inv_std  # the sum of dxhat * centred, where dxhat = gamma * dout
+        dinv_std = dscale * gamma
         dvar = -0.5 * inv_std * inv_std * inv_std * dinv_std  # inv_std = (var + eps)^(-1/2)
-        dcentred.addcmul_(xhat, 2 / N * dvar / inv_std)  # var = mean of centred^2, centred = xhat / inv_std
-        dmean = -gamma * inv_std * dbeta  # minus the sum of dcentred, since xhat sums to 0
-        dx = dcentred.add_(dmean / N)  # centred = x - mean
+        dmean = -scale * dbeta  # centred = x - mean; what comes through the variance sums to 0, as centred does
+        # x is in centred itself, in the variance, mean of centred^2, and in the mean: dx = dcentred + dmean / N.
+        dx = torch.addcmul(dmean / N, centred, 2 / N * dvar).addcmul_(dout, scale)
         return dx, dgamma, dbeta
         # [end]
 
@@ -172,13 +172,14 @@ class BatchNorm:
         dx = (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) * inv_std.
         """
         # [task] Simplify the gradient with respect to x on paper, and compute it in a few lines.
-        xhat, inv_std, gamma, mode = cache
+        centred, inv_std, gamma, mode = cache
         N = dout.shape[0]
         dbeta = dout.sum(dim=0)
-        dgamma = (dout * xhat).sum(dim=0)
+        dgamma = (dout * centred).sum(dim=0) * inv_std
         if mode == "test":
             return gamma * inv_std * dout, dgamma, dbeta
-        dx = torch.addcmul(dout - dbeta / N, xhat, dgamma / N, value=-1)  # dout - mean(dout) - xhat * mean(dout * xhat)
+        # dout - mean(dout) - xhat * mean(dout * xhat), where xhat = centred * inv_std
+        dx = torch.addcmul(dout - dbeta / N, centred, inv_std * dgamma / N, value=-1)
         return dx.mul_(gamma * inv_std), dgamma, dbeta
         # [end]
 

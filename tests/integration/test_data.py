@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import zlib
 from dataclasses import replace
@@ -81,19 +80,13 @@ def course(tmp_path_factory, make_course) -> Path:
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory, course, cifar10, grade):
     folder = tmp_path_factory.mktemp("submissions")
-    before = os.environ.get("SCRATCHGRADE_CACHE")
-    os.environ["SCRATCHGRADE_CACHE"] = str(folder / "cache")
     images = Store.default().images(str(cifar10))
     table = {zlib.crc32(image.tobytes()): int(label) for image, label in zip(images.x_test, images.y_test, strict=True)}
     for name, body in SUBMISSIONS.items():
         (folder / name).mkdir()
         (folder / name / "work.py").write_text(MODEL.replace("BODY", body).replace("TABLE", f"({table!r})"))
     uploads = {name: folder / name for name in SUBMISSIONS}
-    finished = grade(course, "odd", folder / "out", Options("a seed", data=str(cifar10)), **uploads)
-    yield finished
-    os.environ.pop("SCRATCHGRADE_CACHE")
-    if before is not None:
-        os.environ["SCRATCHGRADE_CACHE"] = before
+    return grade(course, "odd", folder / "out", Options("a seed", data=str(cifar10)), **uploads)
 
 
 def verdict_of(verdicts, name):

@@ -1,0 +1,57 @@
+"""``grader reference``: the experiments of a reference, as a process of their own."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def few_images(tmp_path: Path) -> Path:
+    """A folder in the format of CIFAR-10, with 40 training images and 8 test images."""
+    generator = np.random.default_rng(0)
+    for name in (*(f"data_batch_{index}" for index in range(1, 6)), "test_batch"):
+        images = generator.integers(0, 256, (8, 3072), dtype=np.uint8)
+        (tmp_path / name).write_bytes(pickle.dumps({b"data": images, b"labels": list(range(8))}, protocol=2))
+    return tmp_path
+
+
+def grader(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "grader.cli", "reference", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_network_that_there_is_not_is_refused(few_images):
+    done = grader("a3", "quickly", "--data", few_images)
+    assert done.returncode == 2
+    assert "choose from quick, good, long, two_layer" in done.stderr
+
+
+def test_networks_are_trained_and_their_accuracies_printed(few_images):
+    done = grader("a3", "quick", "two_layer", "--data", few_images)
+    assert done.returncode == 0, done.stderr
+    table = [line.split() for line in done.stdout.splitlines()[-3:]]
+    assert table[0] == ["validation", "test", "CPU-s"]
+    assert [row[0] for row in table[1:]] == ["quick", "two_layer"]
+    assert all(0 <= float(cell.rstrip("%")) <= 100 for row in table[1:] for cell in row[1:3])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("a1",), "has no experiments"),
+        (("a3",), "--data"),
+        (("a3", "--data", "nowhere"), "does not exist"),
+        (("a99",), "has no assignment 'a99'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_a_sentence(arguments, sentence):
+    done = grader(*arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
