@@ -55,8 +55,8 @@ class Look:
     light: float = 0.13
     tint: float = 0.04
     falloff: float = 1.1
-    habitat: float = 0.36
-    twin: float = 0.4
+    habitat: float = 0.37
+    twin: float = 0.42
     contrast: tuple[float, float] = (0.17, 0.55)
     size: tuple[float, float] = (0.35, 0.65)
     turn: float = 0.6

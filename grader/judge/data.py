@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 from safetensors.torch import save_file
 
 from grader.datasets.captions import CaptionSet
@@ -14,6 +16,10 @@ from grader.datasets.imageset import ImageSet
 from grader.datasets.kept import DataSet, Kind
 from grader.datasets.store import Store
 from grader.judge.objects import SharedTensor
+
+
+COMMON = "common"
+"""Folder beside the gradings of a run, for what all of them share."""
 
 
 class Data:
@@ -58,15 +64,37 @@ class Data:
         """The data sets in words, for the report; empty when there are none."""
         return "; ".join(found.summary for found in open_sets(self.requests))
 
-    def share(self, name: str, tensor: torch.Tensor) -> SharedTensor:
-        """``tensor`` as an argument that the player maps from a read-only file instead of receiving it."""
+    def share(self, name: str, tensor: torch.Tensor | Callable[[], torch.Tensor]) -> SharedTensor:
+        """A tensor as an argument that the player maps from a read-only file instead of receiving it.
+
+        What is given as a function is the same for all submissions of a run, and called once for all of them.
+        """
         file = self.folder / f"{name}.safetensors"
         if not file.exists():
-            beside = file.with_name(f".{name}.{os.getpid()}")
-            save_file({"x": tensor.contiguous()}, beside)
-            beside.chmod(0o644)
-            os.replace(beside, file)
+            if callable(tensor):
+                self._share_with_all(file, tensor)
+            else:
+                _write(file, tensor)
         return SharedTensor(file, "x")
+
+    def _share_with_all(self, file: Path, make: Callable[[], torch.Tensor]) -> None:
+        common = self.folder.parent.parent / COMMON
+        if not common.is_dir():
+            _write(file, make())
+            return
+        original = common / file.name
+        with FileLock(common / f"{file.name}.lock"):
+            if not original.exists():
+                _write(original, make())
+        # A second name of the same file: the folder itself stays closed to players.
+        os.link(original, file)
+
+
+def _write(file: Path, tensor: torch.Tensor) -> None:
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    save_file({"x": tensor.contiguous()}, beside)
+    beside.chmod(0o644)
+    os.replace(beside, file)
 
 
 @cache
