@@ -127,9 +127,10 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        default="",
+        action="append",
+        default=[],
         metavar="NAME|PATH",
-        help="data set for the questions that need one; see: grader data list",
+        help="data set for the questions that need one, see: grader data list; may be given again for another one",
     )
     parser.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
 

@@ -17,7 +17,6 @@ from grader.datasets.kept import DataSet, Kind
 from grader.datasets.store import Store
 from grader.judge.objects import SharedTensor
 
-
 COMMON = "common"
 """Folder beside the gradings of a run, for what all of them share."""
 

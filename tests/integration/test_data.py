@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zlib
 from dataclasses import replace
@@ -10,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grader import cli
+from grader import cli, cli_data
+from grader.contract.report import from_json
 from grader.contract.verdict import Status
 from grader.datasets import shapes10
 from grader.datasets.store import KNOWN, Store
+from grader.judge.data import Data
 from grader.judge.prepare import Options
 
 NEEDED, FLOOR = 60.0, 20.0
@@ -144,6 +147,19 @@ def test_a_set_without_a_goal_is_not_asked_either(tmp_path, course, grade, monke
     assert finished["sound"].report.environment.data == "shapes10, drawn from seed 0 (20 training and 20 test images)"
 
 
+def test_several_sets_can_be_given_by_name_or_path(cifar10, monkeypatch):
+    known = replace(KNOWN["shapes10"], make=lambda: shapes10.make(20, 20))
+    for module in ("grader.datasets.store", "grader.cli_data"):
+        monkeypatch.setattr(f"{module}.KNOWN", {"small": known, "cifar10": KNOWN["cifar10"]})
+    monkeypatch.chdir(cifar10.parent)
+    joined = cli_data.made_ready([cifar10.name, "small"])
+    assert joined == f"{cifar10}{os.pathsep}small"
+    found = Data(joined, cifar10)
+    assert found.names == {"cifar10", "shapes10"} and found.images().name == "cifar10"
+    with pytest.raises(LookupError, match="no CaptionSet was given"):
+        found.captions()
+
+
 # ---------------------------------------------------------------- the command
 
 
@@ -205,3 +221,17 @@ def test_fetch_from_where_nothing_is(data):
 def test_sets_from_a_seed_are_not_downloaded(data):
     code, _, err = data("fetch", "shapes10", "--from", "http://127.0.0.1:1/x")
     assert code == 2 and "is not downloaded; leave out --from." in err
+
+
+def test_grade_takes_data_sets_by_option(tmp_path, course, cifar10, capsys):
+    submission = course / "reference" / "odd"
+    arguments = ["grade", submission, "-a", "odd", "-o", tmp_path, "--course", course, "--data", cifar10, "--seed", "s"]
+    assert cli.main([str(argument) for argument in arguments]) == 0
+    report = from_json((tmp_path / "odd" / "report.json").read_text())
+    assert [verdict.status for verdict in report.verdicts] == [Status.PASSED] and "CIFAR-10" in report.environment.data
+
+
+def test_grade_refuses_a_data_set_that_there_is_not(tmp_path, course, capsys):
+    arguments = ["grade", course / "reference" / "odd", "-a", "odd", "-o", tmp_path, "--course", course, "--data"]
+    assert cli.main([str(argument) for argument in [*arguments, tmp_path / "none"]]) == 2
+    assert "does not exist; give the unpacked folder" in capsys.readouterr().err
