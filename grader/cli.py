@@ -17,7 +17,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__
+from grader import __version__, cli_data
 
 if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
@@ -60,11 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _is_of_the_user(error: Exception) -> bool:
     from grader.contract.assignment import AssignmentError
+    from grader.datasets.problems import DataError
     from grader.judge.submission import IntakeError
     from grader.kit.experiments import ExperimentsError
     from grader.kit.new import NewError
 
-    return isinstance(error, UsageError | AssignmentError | IntakeError | NewError | ExperimentsError | OSError)
+    problems = UsageError | AssignmentError | DataError | IntakeError | NewError | ExperimentsError | OSError
+    return isinstance(error, problems)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("assignment", help="name of the assignment, such as a3")
     reference.add_argument("arguments", nargs=argparse.REMAINDER, help="of its experiments, which know --help too")
     reference.set_defaults(run=_reference)
+
+    cli_data.add_parser(commands)
+    commands.choices["data"].set_defaults(run=_data)
     return parser
 
 
@@ -121,7 +126,11 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         "--seed", default="", help="seed of all random inputs (default: a fresh one, kept in the report)"
     )
     parser.add_argument(
-        "--data", type=Path, metavar="PATH", help="CIFAR-10: the folder or archive with the official files"
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME|PATH",
+        help="data set for the questions that need one, see: grader data list; may be given again for another one",
     )
     parser.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
 
@@ -180,6 +189,11 @@ def _reference(options: argparse.Namespace) -> Exit:
 
     code = run(_course(None).assignment(options.assignment), options.arguments)
     return Exit(code) if code in (Exit.OK, Exit.USAGE) else Exit.GRADER_ERROR
+
+
+def _data(options: argparse.Namespace) -> Exit:
+    options.data_command(options)
+    return Exit.OK
 
 
 def _demo(options: argparse.Namespace) -> Exit:
@@ -270,16 +284,16 @@ def _course(root: Path | None) -> Course:
 
 
 def _choices(options: argparse.Namespace) -> Options:
-    from grader.datasets.cifar10 import DataError, load
+    from grader.judge.data import open_sets
     from grader.judge.prepare import Options, choose_device
 
     try:
-        if options.data:
-            load(options.data)
         device = choose_device(options.device)
-    except (DataError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
-    return Options(options.seed, device, str(options.data.resolve()) if options.data else "")
+    data = cli_data.made_ready(options.data)
+    open_sets(data)  # for all judges, which are forked from this process
+    return Options(options.seed, device, data)
 
 
 def _require_paths(paths: Sequence[Path]) -> None:

@@ -667,3 +667,18 @@ def test_images_best_k(student, reference, data, expect):
     expect(best, "best k").equals(10)
     classifier = student.knn.KnnClassifier(data.share("x_train", x_train), y_train)
     expect_accuracy_on_images(expect, classifier, data.share("x_test", x_test), y_test, k=best, percent=28.2)
+
+
+# ---- 10. all images ------------------------------------------------------------------------------------------------
+
+
+@number("10.1")
+@weight(5)
+@visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=600)
+def test_all_images(student, data, accuracy):
+    """With all training images of the data set and k = 10, KnnClassifier recognises test images it has not seen."""
+    images = data.images()
+    x_train = data.share("all_images", lambda: torch.from_numpy(images.x_train) / 255)
+    classifier = student.knn.KnnClassifier(x_train, torch.from_numpy(images.y_train))
+    accuracy(lambda x: classifier.predict(x / 255, k=10))

@@ -843,3 +843,52 @@ def test_softmax_on_images(student, data, expect):
     expect(W, "W").has_shape(3073, 10).is_finite()
     right = (X[5000:] @ torch.as_tensor(W).float()).argmax(dim=1) == y[5000:]
     expect(100 * float(right.double().mean()), "accuracy in percent").is_between(33.0, 100.0)
+
+
+# ---- 18. all images ------------------------------------------------------------------------------------------------
+
+
+class Images:
+    """All images of the data set as the course prepares them: 0 to 1, less the mean image, with a 1 at the end."""
+
+    def __init__(self, data):
+        self.images = data.images()
+        self.n = len(self.images.x_train) * 4 // 5  # the rest is for validation
+        self.mean = torch.from_numpy(self.images.x_train[: self.n].mean(axis=0)).float() / 255
+        self.X = data.share("images_to_train_on", lambda: self.rows(torch.from_numpy(self.images.x_train[: self.n])))
+        self.y = torch.from_numpy(self.images.y_train[: self.n])
+
+    def rows(self, x):
+        """Images (N, 3, 32, 32) as rows (N, 3073)."""
+        return torch.cat([(x / 255 - self.mean).flatten(1), torch.ones(len(x), 1)], dim=1)
+
+
+def expect_accuracy_of_training(model, schedule, reg, data, expect, accuracy):
+    """Trains in stages, each with a smaller learning rate, and applies the weights here."""
+    images = Images(data)
+    for learning_rate, num_iters in schedule:
+        model.train(images.X, images.y, learning_rate=learning_rate, reg=reg, num_iters=num_iters, batch_size=200)
+    W = model.W
+    expect(W, "W").has_shape(3073, 10).is_finite()
+    W = torch.as_tensor(W).float()
+    accuracy(lambda x: (images.rows(x) @ W).argmax(dim=1))
+
+
+@number("18.1")
+@weight(4)
+@visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=120)
+def test_svm_on_all_images(student, data, expect, accuracy):
+    """Trained for 2,000 steps, within 120 seconds of computing, the SVM recognises images that it has not seen."""
+    schedule = ((0.01, 1200), (0.003, 500), (0.001, 300))
+    expect_accuracy_of_training(student.linear_classifier.LinearSVM(), schedule, 1e-2, data, expect, accuracy)
+
+
+@number("18.2")
+@weight(4)
+@visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=120)
+def test_softmax_on_all_images(student, data, expect, accuracy):
+    """Trained like the SVM, but for 1,200 steps, the softmax classifier recognises images that it has not seen."""
+    schedule = ((0.05, 700), (0.02, 300), (0.005, 200))
+    expect_accuracy_of_training(student.linear_classifier.Softmax(), schedule, 1e-3, data, expect, accuracy)

@@ -751,3 +751,34 @@ def test_best_stat(student, draw, expect, note):
     expect(val_acc, "best_val_acc").has_shape().is_between(0.0, 100.001)
     fraction = float(val_acc) if float(val_acc) <= 1 else float(val_acc) / 100
     expect(fraction, "best_val_acc").is_between(low - 1e-6, high + 1e-6)
+
+
+# ---- 19. all images ------------------------------------------------------------------------------------------------
+
+
+@number("19.1")
+@weight(8)
+@visibility("visible")
+@pytest.mark.time_limit(cpu_seconds=240)
+def test_net_on_all_images(student, reference, data, expect, accuracy):
+    """Trained for 2,400 steps, within 240 seconds of computing, the network recognises images it has not seen."""
+    images = data.images()
+    n = len(images.x_train) * 4 // 5  # the rest is for validation
+    mean = torch.from_numpy(images.x_train[:n].mean(axis=0)).float() / 255
+
+    def rows(x):
+        return (x / 255 - mean).flatten(1)
+
+    X = data.share("rows_to_train_on", lambda: rows(torch.from_numpy(images.x_train[:n])))
+    y, X_val = torch.from_numpy(images.y_train[:n]), rows(torch.from_numpy(images.x_train[n : n + 500]))
+    steps, batch_size = 2400, 100
+    decay = 0.1 ** (n / (steps * batch_size))  # after every epoch: at the end, the learning rate is a tenth
+    net = student.two_layer_net.TwoLayerNet(3072, 160, 10, dtype=torch.float32, device="cpu", std=(2 / 3072) ** 0.5)
+    net.train(
+        X, y, X_val, torch.from_numpy(images.y_train[n : n + 500]),
+        learning_rate=0.3, learning_rate_decay=decay, reg=1e-3, num_iters=steps, batch_size=batch_size,
+    )  # fmt: skip
+    params = net.params
+    expect_params(expect, params, reference.two_layer_net.TwoLayerNet(3072, 160, 10).params)
+    params = {name: torch.as_tensor(params[name]).float() for name in KEYS}
+    accuracy(lambda x: reference.two_layer_net.nn_forward_pass(params, rows(x))[0].argmax(dim=1))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -69,6 +69,19 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class Goal:
+    """An accuracy that a check asks for, in percent.
+
+    Attributes:
+        needed: earns all points.
+        floor: earns none, as does everything below it; between the two, points grow in proportion.
+    """
+
+    needed: float
+    floor: float
+
+
+@dataclass(frozen=True)
 class Question:
     """One function or class that is asked for.
 
@@ -79,6 +92,8 @@ class Question:
         relies_on: other functions of the submission that its checks run through. A check that fails is run again with
             the reference's in their place, so that one mistake is not punished twice.
         needs: name of the data set without which the question is not asked.
+        goals: data set -> number of a check -> the accuracy that it asks for there. A question with goals is asked
+            where one of these sets is at hand.
         rules: rules in addition to the assignment's.
         edge: number of an edge check -> why it matters, in a sentence.
     """
@@ -88,6 +103,7 @@ class Question:
     points: float
     relies_on: tuple[str, ...] = ()
     needs: str = ""
+    goals: dict[str, dict[str, Goal]] = field(default_factory=dict)
     rules: Rules = Rules()
     edge: dict[str, str] = field(default_factory=dict)
 
@@ -95,6 +111,10 @@ class Question:
     def module(self) -> str:
         """The module that the question is about."""
         return self.function.partition(".")[0]
+
+    def asked_with(self, data: Collection[str]) -> bool:
+        """Whether the question is asked where these data sets are at hand."""
+        return (not self.needs or self.needs in data) and (not self.goals or any(name in data for name in self.goals))
 
 
 @dataclass(frozen=True)
@@ -250,6 +270,20 @@ def _problems_of_questions(content: Content) -> Iterator[str]:
         for number in question.edge:
             if number.rpartition(".")[0] != question.number:
                 yield f"{where}.edge: {number!r} is no check of this question; write {question.number}.1 or so."
+        yield from _unusable_goals(where, question)
+
+
+def _unusable_goals(where: str, question: Question) -> Iterator[str]:
+    for name, goals in question.goals.items():
+        for number, goal in goals.items():
+            here = f"{where}.goals.{name}"
+            if number.rpartition(".")[0] != question.number:
+                yield f"{here}: {number!r} is no check of this question; write {question.number}.1 or so."
+            if not 0 <= goal.floor < goal.needed <= 100:
+                yield (
+                    f"{here}.{number}: floor {goal.floor:g} and needed {goal.needed:g}; percentages were expected, "
+                    "the floor below what is needed."
+                )
 
 
 def _unknown_modules(content: Content, where: str, question: Question) -> Iterator[str]:

@@ -106,7 +106,7 @@ class Ledger:
 
     def _of_questions(self, assignment: Assignment, data: frozenset[str]) -> Iterator[str]:
         for question in assignment.content.questions:
-            if question.needs and question.needs not in data:
+            if not question.asked_with(data):
                 continue
             mine = [entry for entry in self.entries if assignment.question_of(entry.number) is question]
             points = math.fsum(entry.points for entry in mine)
@@ -123,6 +123,9 @@ class Ledger:
                 )
             for number in sorted(question.edge.keys() - {entry.number for entry in mine}):
                 yield f"question {question.number}: edge names check {number}, which does not exist."
+            for name, goals in question.goals.items():
+                for number in sorted(goals.keys() - {entry.number for entry in mine}):
+                    yield f"question {question.number}: goals.{name} names check {number}, which does not exist."
 
 
 def missing_entry(question: Question, points: float) -> Entry:

@@ -51,9 +51,13 @@ class Explanation:
 
 
 class SubmissionProblem(Exception):
-    """A problem of the submission. ``status`` is what the check ends with, ``explanation`` what its author reads."""
+    """A problem of the submission. ``status`` is what the check ends with, ``explanation`` what its author reads.
+
+    ``share`` is the part of the points that is given all the same, from 0 to 1.
+    """
 
     status: Status = Status.FAILED
+    share: float = 0.0
 
     def __init__(self, explanation: Explanation | str) -> None:
         self.explanation = Explanation(explanation) if isinstance(explanation, str) else explanation
@@ -62,6 +66,16 @@ class SubmissionProblem(Exception):
 
 class CheckFailed(SubmissionProblem):
     """The submission ran, and its answer is wrong."""
+
+
+class PartlyMet(CheckFailed):
+    """The answer is right in part, and earns ``share`` of the points, between 0 and 1."""
+
+    status = Status.PARTIAL
+
+    def __init__(self, explanation: Explanation | str, share: float) -> None:
+        super().__init__(explanation)
+        self.share = share
 
 
 class RuleBroken(SubmissionProblem):

@@ -20,9 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.datasets import plain_pickle
+from grader.datasets.imageset import ImageSet
+from grader.datasets.problems import DataError
 
+NAME = "cifar10"
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
+TITLE = "CIFAR-10, the official files"
+LOOKALIKE = "a set in CIFAR-10's format, not the official files"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 _TRAIN = tuple(f"data_batch_{index}" for index in range(1, 6))
@@ -42,44 +47,7 @@ _MAX_BYTES = 64 * 2**20
 _MAX_MEMBERS = 64
 
 
-class DataError(ValueError):
-    """A data set could not be read. The message names the path, what was expected and what to do."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cifar10:
-    """CIFAR-10, or a well-formed set in the same files.
-
-    Attributes:
-        x_train: uint8, (N, 3, 32, 32), channels in the order red, green, blue; N = 50,000 in the official set.
-        y_train: int64, (N,), each between 0 and ``len(classes) - 1``.
-        x_test: uint8, (M, 3, 32, 32); M = 10,000 in the official set.
-        y_test: int64, (M,).
-        classes: the names of the classes, by label.
-        source: the folder or the archive that was read.
-        canonical: whether every batch has the md5 value of the official file.
-        digest: hexadecimal SHA-256 over the md5 values of the batches: the same for the same data.
-    """
-
-    x_train: npt.NDArray[np.uint8]
-    y_train: npt.NDArray[np.int64]
-    x_test: npt.NDArray[np.uint8]
-    y_test: npt.NDArray[np.int64]
-    classes: tuple[str, ...]
-    source: str
-    canonical: bool
-    digest: str
-
-    @property
-    def summary(self) -> str:
-        """One line for reports: which set it is, and how many images it has."""
-        name = (
-            "CIFAR-10, the official files" if self.canonical else "a set in CIFAR-10's format, not the official files"
-        )
-        return f"{name} ({len(self.y_train):,} training and {len(self.y_test):,} test images)"
-
-
-def load(path: Path) -> Cifar10:
+def load(path: Path) -> ImageSet:
     """Read CIFAR-10 from the folder ``cifar-10-batches-py``, the folder that holds it, or the official archive.
 
     Nothing that the files contain is executed. Sets of another size are accepted and have ``canonical`` false.
@@ -87,7 +55,7 @@ def load(path: Path) -> Cifar10:
     Raises:
         DataError: if a file is missing, cut short or hostile, or if shapes or labels are wrong.
     """
-    place = _locate(Path(path))
+    place = locate(Path(path))
     batches: dict[str, _Batch] = {}
     classes: tuple[str, ...] = CLASSES
     for name, content in _archived(place) if place.is_file() else _unpacked(place):
@@ -101,10 +69,13 @@ def load(path: Path) -> Cifar10:
     md5 = {name: batches[name].md5 for name in _MD5}
     x_train, y_train = _joined(batches, _TRAIN)
     x_test, y_test = _joined(batches, (_TEST,))
-    return Cifar10(
+    canonical = md5 == _MD5 and classes == CLASSES
+    return ImageSet(
         x_train, y_train, x_test, y_test, classes,
+        name=NAME,
+        title=TITLE if canonical else LOOKALIKE,
         source=str(place),
-        canonical=md5 == _MD5 and classes == CLASSES,
+        canonical=canonical,
         digest=hashlib.sha256("".join(md5.values()).encode()).hexdigest(),
     )  # fmt: skip
 
@@ -119,8 +90,8 @@ class _Batch:
     where: str
 
 
-def _locate(path: Path) -> Path:
-    """The folder with the batches, or the archive, that ``path`` means."""
+def locate(path: Path) -> Path:
+    """The folder with the batches, or the archive, that ``path`` means. Raises :class:`DataError` if it is neither."""
     if path.is_file():
         return path
     for folder in (path, path / FOLDER):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from grader.contract.report import Report
 from grader.grading.grade import Job, Setting, judge_in_this_process, plain_pytest, settle
+from grader.judge.data import COMMON
 from grader.judge.order import UNUSABLE
 
 
@@ -55,6 +56,7 @@ class Run:
         with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as folder, plain_pytest():
             # Players come through to the folders that are opened to them, and can list nothing on their way.
             os.chmod(folder, 0o711)  # noqa: S103 - players reach what lies below; they cannot list it
+            Path(folder, COMMON).mkdir(mode=0o700)
             try:
                 while self.waiting or self.judges:
                     while self.waiting and len(self.judges) < self.at_once:

@@ -179,7 +179,10 @@ class Play:
         self.flags: list[str] = []
         self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check)
         share = SHORTER if question.number in bench.slow_questions else 1.0
-        self.budget = Budget(cpu_seconds * share, bench.assignment.content.limits.wall_seconds)
+        limits = bench.assignment.content.limits
+        # A check that may compute for longer may take longer on the clock, too.
+        longer = max(cpu_seconds / limits.cpu_seconds, 1.0)
+        self.budget = Budget(cpu_seconds * share, limits.wall_seconds * longer)
         self.student = Student(self)
         self._player: Player | None = None
         rules = bench.assignment.rules_of(question)

@@ -58,7 +58,7 @@ def wanted(entry: Entry, question: Question | None, data: frozenset[str], visibl
     """Whether a check belongs to this grading."""
     if visible_only and entry.visibility != "visible":
         return False
-    return question is None or not question.needs or question.needs in data
+    return question is None or question.asked_with(data)
 
 
 def _chain(function: Any) -> Iterator[Any]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from grader.contract.ledger import Entry
+from grader.judge.accuracy import Accuracy
 from grader.judge.bench import Bench, Cost, Play
 from grader.judge.compare import Expectation, Names
 from grader.judge.data import Data
@@ -113,6 +114,19 @@ class Fixtures:
     def device(self) -> torch.device:
         """The device on which the submission runs."""
         return self.bench.device
+
+    @pytest.fixture
+    def accuracy(self, play: Play) -> Accuracy:
+        """A bar for predictions on the test images of the data set that was given."""
+        images, entry = self.bench.data.images(), play.entry
+        goal = play.question.goals.get(images.name, {}).get(entry.number)
+        if goal is None:
+            raise pytest.UsageError(
+                f"{entry.check}: no accuracy is asked for on {images.name}; write questions.goals.{images.name}."
+                f'"{entry.number}" into assignment.toml'
+            )
+        x, y = torch.from_numpy(images.x_test), torch.from_numpy(images.y_test)
+        return Accuracy(goal, x, y, images.title, play.draw, play.note, play.flag)
 
     @pytest.fixture
     def data(self) -> Data:

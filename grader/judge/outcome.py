@@ -28,7 +28,7 @@ def verdict_of(entry: Entry, play: Play | None, error: BaseException | None, sco
     if error is None:
         return _finished(entry, play, score)
     if isinstance(error, SubmissionProblem):
-        return _clean(entry.verdict(error.status, error.explanation), play)
+        return _clean(entry.verdict(error.status, error.explanation, share=error.share), play)
     if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
         reason = Explanation(f"This check was not made: {error.msg}")
         return _clean(entry.verdict(Status.NOT_RUN, reason), play)

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--submission", metavar="PATH", help="folder, file or archive to judge")
     group.addoption("--seed", metavar="TEXT", default="", help="seed of all draws (default: a fresh one)")
     group.addoption("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where submissions run")
-    group.addoption("--data", metavar="PATH", default="", help="CIFAR-10, for the checks that need it")
+    group.addoption("--data", metavar="NAME|PATH", default="", help="data set for the checks that need one")
     group.addoption("--report", metavar="FILE", help="write the report to this file")
 
 

@@ -81,7 +81,7 @@ class Recording:
         if self.not_collected:
             for question in self.assignment.content.questions:
                 lost = self._lost_points(question)
-                if lost > 0 and (not question.needs or question.needs in self.names):
+                if lost > 0 and question.asked_with(self.names):
                     self.recorder.fail(missing_entry(question, lost), "\n".join(self.not_collected))
         self.recorder.write()
 

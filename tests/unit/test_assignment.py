@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.contract.assignment import Assignment, AssignmentError, Limits, Rules, read
+from grader.contract.assignment import Assignment, AssignmentError, Goal, Limits, Question, Rules, read
 
 LEAST = """
 name = "warm"
@@ -50,6 +50,8 @@ needs = "shapes"
 forbidden = ["torch.sum"]
 [questions.edge]
 "2.1.3" = "Sums may be empty."
+[questions.goals.drawn]
+"2.1.1" = { needed = 50, floor = 40.5 }
 """
 
 
@@ -74,6 +76,7 @@ def test_everything_is_read(tmp_path: Path) -> None:
     second = content.questions[1]
     assert (second.number, second.points, second.needs) == ("2.1", 2.5, "shapes")
     assert second.relies_on == ("vectors.add", "sums.Sum.add") and second.edge == {"2.1.3": "Sums may be empty."}
+    assert second.goals == {"drawn": {"2.1.1": Goal(50.0, 40.5)}}
     assignment = Assignment(content, tmp_path, tmp_path, tmp_path)
     assert assignment.rules_of(second) == Rules(("numpy", "torch.sum"), ("numpy.add",))
     assert assignment.name == "warm" and assignment.provided == tmp_path / "provided"
@@ -116,6 +119,11 @@ def test_checks_belong_to_the_question_before_their_last_dot(tmp_path: Path, num
         ('"vectors.add"\np', '"vectors"\np', "write module.function with one of: vectors, sums."),
         ('["vectors.add", ', '["nothing", ', "questions[1].relies_on: 'nothing' does not begin"),
         ('"2.1.3" =', '"2.3" =', "questions[1].edge: '2.3' is no check of this question; write 2.1.1 or so."),
+        ('"2.1.1" =', '"2.2.1" =', "questions[1].goals.drawn: '2.2.1' is no check of this question"),
+        ("floor = 40.5", "floor = 50", "goals.drawn.2.1.1: floor 50 and needed 50; percentages were expected"),
+        ("needed = 50", "needed = 101", "goals.drawn.2.1.1: floor 40.5 and needed 101;"),
+        ("floor = 40.5", "floor = -1", "goals.drawn.2.1.1: floor -1 and needed 50;"),
+        (", floor = 40.5", "", "questions[1].goals.drawn.2.1.1.floor: it is required; add it."),
         ("[rules]", "[rules", "this is no TOML"),
     ],
 )
@@ -171,3 +179,20 @@ def test_the_digest_changes_with_every_file_that_has_a_say(tmp_path: Path) -> No
     (reference / "__pycache__").mkdir()
     (reference / "__pycache__" / "x.pyc").write_text("3")
     assert digest() == seen[-1]
+
+
+@pytest.mark.parametrize(
+    ("needs", "goals", "data", "asked"),
+    [
+        ("", (), (), True),
+        ("a", (), (), False),
+        ("a", (), ("a",), True),
+        ("", ("a", "b"), (), False),
+        ("", ("a", "b"), ("b",), True),
+        ("", ("a", "b"), ("c",), False),
+        ("a", ("b",), ("a",), False),
+    ],
+)
+def test_a_question_is_asked_where_its_data_are(needs: str, goals: tuple, data: tuple, asked: bool) -> None:
+    question = Question("1", "m.f", 1.0, needs=needs, goals={name: {"1.1": Goal(2.0, 1.0)} for name in goals})
+    assert question.asked_with(data) is asked

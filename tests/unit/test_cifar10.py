@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grader.datasets.cifar10 import ARCHIVE, CLASSES, FOLDER, Cifar10, DataError, load
+from grader.datasets.cifar10 import ARCHIVE, CLASSES, FOLDER, load
+from grader.datasets.imageset import ImageSet
+from grader.datasets.problems import DataError
 
 BATCHES = [f"data_batch_{index}" for index in range(1, 6)] + ["test_batch"]
 SIZES = [3, 2, 4, 1, 2, 5]
@@ -71,7 +73,7 @@ def write_archive(path: Path, folder: Path) -> Path:
     return path
 
 
-def check_content(data: Cifar10) -> None:
+def check_content(data: ImageSet) -> None:
     train = np.concatenate([images_of(name) for name in BATCHES[:5]])
     assert np.array_equal(data.x_train, train.reshape(12, 3, 32, 32))
     assert np.array_equal(data.x_test, images_of("test_batch").reshape(5, 3, 32, 32))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.contract.assignment import Assignment, Content, ModuleSpec, Question
+from grader.contract.assignment import Assignment, Content, Goal, ModuleSpec, Question
 from grader.contract.ledger import Entry, Ledger, missing_entry
 from grader.contract.verdict import Explanation, Status
 
@@ -74,6 +74,13 @@ def test_a_question_is_left_out_without_its_data() -> None:
     assert problems(*ENTRIES, data=frozenset({"cifar10"})) == [
         "question 2: its checks are worth 0 points together; assignment.toml says 1."
     ]
+
+
+def test_a_goal_belongs_to_a_check_that_exists() -> None:
+    question = replace(QUESTIONS[0], goals={"drawn": {"1.1": Goal(2.0, 1.0), "1.7": Goal(2.0, 1.0)}})
+    assignment = replace(ASSIGNMENT, content=replace(ASSIGNMENT.content, questions=(question, *QUESTIONS[1:])))
+    found = Ledger.of(ENTRIES).problems(assignment, frozenset({"drawn"}))
+    assert found == ["question 1: goals.drawn names check 1.7, which does not exist."]
 
 
 def test_points_that_are_no_binary_fractions_add_up() -> None:

@@ -15,6 +15,7 @@ from grader.contract.verdict import (
     CheckFailed,
     Explanation,
     Missing,
+    PartlyMet,
     PlayerCrashed,
     PlayerOutOfMemory,
     PlayerTimeout,
@@ -70,6 +71,12 @@ def test_a_score_is_a_number_of_points(score: object, status: Status, points: fl
     verdict = verdict_of(ENTRY, None, None, score)
     assert (verdict.status, verdict.points) == (status, points)
     assert (verdict.explanation is None) is (status is Status.PASSED)
+
+
+def test_what_is_right_in_part_earns_its_share_and_says_why() -> None:
+    told = Explanation("Nearly.", got="51 %")
+    verdict = verdict_of(ENTRY, None, PartlyMet(told, 0.75))
+    assert (verdict.status, verdict.points, verdict.explanation) == (Status.PARTIAL, 3.0, told)
 
 
 def test_a_check_that_is_worth_nothing_passes_with_any_score() -> None:
