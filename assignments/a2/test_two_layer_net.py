@@ -601,11 +601,11 @@ def test_train_learns(student, reference, draw, expect):
     params, _, _ = network(draw, d=5, h=8, c=4)
     (X, y), (X_val, y_val) = separable(draw, 60), separable(draw, 20)
     net = reference.two_layer_net
-    settings = {"learning_rate": 0.2, "learning_rate_decay": 0.95, "reg": 1e-5, "num_iters": 40, "batch_size": 20}
+    settings = {"learning_rate": 0.2, "learning_rate_decay": 0.95, "reg": 1e-5, "num_iters": 80, "batch_size": 20}
     stats, after = student.two_layer_net.nn_train.observed(
         params, net.nn_forward_backward, net.nn_predict, X, y, X_val, y_val, **settings
     )
-    expect_falling(expect, history_of(expect, stats, "loss_history", 40))
+    expect_falling(expect, history_of(expect, stats, "loss_history", 80))
     expect_knowing(expect, reference, after[0], X_val, y_val)
 
 

@@ -48,3 +48,10 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", QUICK)
 def test_each_submission_loses_exactly_what_it_got_wrong(out: Path, name: str) -> None:
     check(out, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(DEMOS) - set(QUICK)))
+def test_each_submission_of_a_larger_class_loses_exactly_what_it_got_wrong(tmp_path: Path, name: str) -> None:
+    demonstrate(tmp_path, name)
+    check(tmp_path, name)
