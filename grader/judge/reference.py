@@ -15,22 +15,31 @@ from grader.contract.assignment import Assignment, AssignmentError
 
 @lru_cache(maxsize=8)
 def _load(root: Path, provided: Path, modules: tuple[str, ...]) -> dict[str, ModuleType]:
-    with _importing([str(root), str(provided)], modules):
+    with importing(root, provided):
         return {name: importlib.import_module(name) for name in modules}
 
 
 @contextmanager
-def _importing(paths: list[str], names: tuple[str, ...]) -> Iterator[None]:
-    """Puts ``paths`` first on the import path, and leaves no module of these names behind."""
-    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
-    sys.path[:0] = paths
+def importing(*folders: Path) -> Iterator[None]:
+    """Imports come from ``folders`` first; afterwards no module of theirs is left behind, and none is lost.
+
+    Helpers have the same names in several assignments, and some are called like well-known packages.
+    """
+    names = {entry.stem for folder in folders if folder.is_dir() for entry in folder.iterdir()}
+    kept = {name: sys.modules.pop(name) for name in _loaded(names)}
+    sys.path[:0] = map(str, folders)
     try:
         yield
     finally:
-        del sys.path[: len(paths)]
-        for name in names:
-            sys.modules.pop(name, None)
+        del sys.path[: len(folders)]
+        for name in _loaded(names):
+            del sys.modules[name]
         sys.modules.update(kept)
+
+
+def _loaded(names: set[str]) -> list[str]:
+    """The modules in memory that have one of these names, or lie below one."""
+    return [name for name in sys.modules if name.partition(".")[0] in names]
 
 
 def load(assignment: Assignment) -> SimpleNamespace:

@@ -8,19 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from grader.judge.reference import importing
+
 PROVIDED = Path(__file__).resolve().parents[2] / "assignments" / "a3" / "provided"
 
 
 @pytest.fixture
-def eecs598(monkeypatch):
-    """The package as it lies beside a student's code; whatever of that name was loaded before comes back afterwards."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "eecs598"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(PROVIDED)
-    package = importlib.import_module("eecs598")
-    yield package
-    for name in [name for name in sys.modules if name.split(".")[0] == "eecs598"]:
-        del sys.modules[name]
+def eecs598():
+    """The package as it lies beside a student's code."""
+    with importing(PROVIDED):
+        yield importlib.import_module("eecs598")
 
 
 @pytest.fixture(autouse=True)

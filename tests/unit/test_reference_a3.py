@@ -2,7 +2,6 @@
 
 import importlib
 import itertools
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from grader.judge.reference import importing
+
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = [str(ROOT / "reference" / "a3"), str(ROOT / "assignments" / "a3" / "provided")]
+FOLDERS = (ROOT / "reference" / "a3", ROOT / "assignments" / "a3" / "provided")
 MODULES = {
     "fc": "fully_connected_networks",
     "cnn": "convolutional_networks",
@@ -26,16 +27,9 @@ HALVING = {"pool_height": 2, "pool_width": 2, "stride": 2}
 
 @pytest.fixture(scope="module")
 def a3():
-    """The modules of A3, imported as a student's folder would see them, and taken out of sys.modules again."""
-    before = set(sys.modules)
-    sys.path[:0] = FOLDERS
-    try:
+    """The modules of A3, imported as a student's folder would see them."""
+    with importing(*FOLDERS):
         yield SimpleNamespace(**{short: importlib.import_module(name) for short, name in MODULES.items()})
-    finally:
-        sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
-        for name in set(sys.modules) - before:
-            if name.split(".")[0] in MODULES.values():
-                del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from grader.judge.reference import importing
+
 ROOT = Path(__file__).resolve().parents[2]
 PROVIDED = ROOT / "assignments" / "a4" / "provided"
-FOLDERS = [str(ROOT / "reference" / "a4"), str(PROVIDED)]
+FOLDERS = (ROOT / "reference" / "a4", PROVIDED)
 MODULES = {"net": "rnn_lstm_captioning", "helpers": "captioning_helpers", "eecs598": "eecs598"}
 F64 = torch.float64
 N, T, D, H = 3, 5, 4, 6
@@ -21,18 +23,9 @@ WORDS = {"<NULL>": 0, "<START>": 1, "<END>": 2, "<UNK>": 3, "a": 4, "dog": 5, "r
 
 @pytest.fixture(scope="module")
 def a4():
-    """The modules of A4, imported as a student's folder would see them, and taken out of sys.modules again."""
-    before = set(sys.modules)
-    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] in MODULES.values()}
-    sys.path[:0] = FOLDERS
-    try:
+    """The modules of A4, imported as a student's folder would see them."""
+    with importing(*FOLDERS):
         yield SimpleNamespace(**{short: importlib.import_module(name) for short, name in MODULES.items()})
-    finally:
-        sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
-        for name in set(sys.modules) - before:
-            if name.split(".")[0] in MODULES.values():
-                del sys.modules[name]
-        sys.modules.update(hidden)
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from grader.judge.reference import importing
+
 ROOT = Path(__file__).resolve().parents[2]
 PROVIDED = ROOT / "assignments" / "a4" / "provided"
-FOLDERS = [str(ROOT / "reference" / "a4"), str(PROVIDED)]
+FOLDERS = (ROOT / "reference" / "a4", PROVIDED)
 MODULES = {"t": "transformers", "helpers": "transformer_helpers"}
 F64 = torch.float64
 M, HEADS, HIDDEN = 12, 3, 20
@@ -23,15 +25,8 @@ M, HEADS, HIDDEN = 12, 3, 20
 @pytest.fixture(scope="module")
 def a4():
     """The modules as a student's folder would see them, whatever else is called `transformers`."""
-    kept = {name: sys.modules.pop(name) for name in MODULES.values() if name in sys.modules}
-    sys.path[:0] = FOLDERS
-    try:
+    with importing(*FOLDERS):
         yield SimpleNamespace(**{short: importlib.import_module(name) for short, name in MODULES.items()})
-    finally:
-        sys.path[:] = [entry for entry in sys.path if entry not in FOLDERS]
-        for name in MODULES.values():
-            sys.modules.pop(name, None)
-        sys.modules.update(kept)
 
 
 @pytest.fixture(autouse=True)
