@@ -200,7 +200,7 @@ class Play:
             player = self._player = self.bench.loader.player()
             player.objects.wrap = lambda held: RemoteObject(player, held)
             try:
-                player.begin(int(self.draw.seed_text, 16) % 2**63, self.budget)
+                player.begin(self.draw.players_seed, self.budget)
             except SubmissionProblem as problem:
                 # Nothing of the check has run yet. Either the submission meddles with its player, or we are at fault.
                 if not self.bench.sound:

@@ -44,6 +44,16 @@ class Draw:
         self._python = random.Random(int(text, 16))  # noqa: S311 - reproducibility is the purpose
         self._torch = torch.Generator().manual_seed(self._python.getrandbits(63))
 
+    @property
+    def players_seed(self) -> int:
+        """For the generators of the player: 63 bits of the seed."""
+        return int(self.seed_text, 16) % 2**63
+
+    @property
+    def judges_seed(self) -> int:
+        """For the judge's own generators, from which right functions draw: bits that the player does not see."""
+        return int(self.seed_text, 16) >> 65
+
     def normal(self, *shape: int, dtype: torch.dtype = torch.float64, scale: float = 1.0) -> torch.Tensor:
         """Normal numbers of mean 0 and standard deviation ``scale``, as a tensor of the given shape."""
         return (scale * torch.randn(shape, generator=self._torch, dtype=torch.float64)).to(dtype)

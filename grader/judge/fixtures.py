@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from grader.contract.chance import seed_generators
 from grader.contract.ledger import Entry
 from grader.judge.accuracy import Accuracy
 from grader.judge.bench import Bench, Cost, Play
@@ -57,6 +58,7 @@ class Fixtures:
         cast = item.stash[CAST]
         bench = self.understudy() if cast is Cast.UNDERSTUDY else self.bench
         play = item.stash[PLAY] = Play(bench, entry, question, seconds, patched=cast is Cast.PATCHED)
+        seed_generators(play.draw.judges_seed)
         yield play
         play.close()
         del item.stash[PLAY]

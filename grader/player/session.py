@@ -11,13 +11,13 @@ import importlib
 import inspect
 import io
 import os
-import random
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from grader.contract.chance import seed_generators
 from grader.contract.wire import Frame, Unsendable, WireError, pack, unpack
 from grader.player import absent
 from grader.player.load import Library
@@ -140,16 +140,7 @@ class Session:
         return found
 
     def _begin(self, request: Frame) -> Frame:
-        import numpy
-        import torch
-
-        seed = request.message["seed"]
-        # torch.manual_seed asks every kind of device in turn, which costs more than all the rest.
-        torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.manual_seed_all(seed)
-        numpy.random.seed(seed % 2**32)
-        random.seed(seed)
+        seed_generators(request.message["seed"])
         os.chdir(request.message["scratch"])
         return Frame({"value": True})
 

@@ -146,6 +146,21 @@ def test_one_seed_gives_one_report_and_another_seed_other_draws(grade, toy, uplo
         assert not here.output or here.output != there.output
 
 
+def test_what_the_judge_lends_draws_the_same_whatever_was_drawn_before(grade, make_course, tmp_path):
+    before = (
+        '@number("1.1")\n@weight(1)\ndef test_a(student):\n    """Draws."""\n    torch.rand(1 + os.urandom(1)[0])\n'
+    )
+    drawn = (
+        '@number("1.2")\n@weight(1)\ndef test_b(student, note):\n    """Draws."""\n    import random\n'
+        "    import numpy\n    note(str([torch.rand(1).item(), numpy.random.rand(), random.random()]))\n"
+    )
+    course = make_course(tmp_path / "course", {"test_odd.py": before + drawn}, {"1": 2})
+    (tmp_path / "work.py").write_text("def answer():\n    return 42\n")
+    found = [grade(course, "odd", tmp_path / out, ann=tmp_path / "work.py")["ann"].report for out in ("x", "y")]
+    assert found[0].score == 2
+    assert comparable(found[0]) == comparable(found[1])
+
+
 def test_without_a_seed_every_run_draws_anew(grade, toy, tmp_path):
     reference = toy / "reference" / "series"
     finished = grade(toy, "series", tmp_path, Options(), ann=reference, bob=reference)
