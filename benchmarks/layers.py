@@ -8,15 +8,14 @@ and to its default layout, taken within a round, so that a busy machine slows bo
 faster than torch. N = 128 images, float32.
 """
 
-import argparse
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import torch
+from race import medians, race, show
 from torch import nn
 from torch.nn import functional as F
 
@@ -126,21 +125,11 @@ def contests():
     yield training_step()
 
 
-def milliseconds(run, repeats, clock):
-    """Of one run, when it is repeated: what takes a millisecond is repeated until the clock can tell."""
-    start = clock()
-    for _ in range(repeats):
-        run()
-    return 1e3 * (clock() - start) / repeats
-
-
 def row(contest, rounds, clock):
     """Race the three against one another. -> a line of the table."""
     racers = (contest.ours, contest.default, contest.channels_last)
-    slowest = max([milliseconds(run, 2, clock) for run in racers])
-    repeats = max(1, round(20 / slowest))
-    times = [[milliseconds(run, repeats, clock) for run in racers] for _ in range(rounds)]
-    ours, default, last = (median(column) for column in zip(*times, strict=True))
+    times = race(racers, rounds, clock)
+    ours, default, last = medians(times)
     fastest = 1 if default < last else 2
     to_fastest = median(t[0] / t[fastest] for t in times)
     to_default = median(t[0] / t[1] for t in times)
@@ -151,21 +140,7 @@ def row(contest, rounds, clock):
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--cpu", action="store_true", help="count CPU time: one thread on a busy machine")
-    options = parser.parse_args()
-    clock = time.process_time if options.cpu else time.perf_counter
-    torch.manual_seed(0)
-    for threads in options.threads:
-        torch.set_num_threads(threads)
-        print(f"\ntorch {torch.__version__}, {threads} thread(s), medians of {options.rounds} rounds")
-        print(f"{'':38}{'ours':>8}{'default':>10}{'ch.-last':>10}{'to fastest':>12}{'to default':>12}{'goal':>7}")
-        for contest in contests():
-            print(row(contest, options.rounds, clock), flush=True)
-
+HEADING = f"{'':38}{'ours':>8}{'default':>10}{'ch.-last':>10}{'to fastest':>12}{'to default':>12}{'goal':>7}"
 
 if __name__ == "__main__":
-    main()
+    show(__doc__, HEADING, contests, row)

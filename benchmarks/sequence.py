@@ -7,15 +7,14 @@ milliseconds, and the ratio of ours to torch's, taken within a round, so that a 
 alike. Below 1 is faster than torch. float32.
 """
 
-import argparse
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import torch
+from race import medians, race, show
 from torch import nn
 from torch.nn import functional as F
 
@@ -122,41 +121,17 @@ def contests():
     yield training_step(16, 64, 64, None)
 
 
-def milliseconds(run, repeats, clock):
-    """Of one run, when it is repeated: what takes a millisecond is repeated until the clock can tell."""
-    start = clock()
-    for _ in range(repeats):
-        run()
-    return 1e3 * (clock() - start) / repeats
-
-
 def row(contest, rounds, clock):
     """Race the two against each other. -> a line of the table."""
     racers = (contest.ours, contest.torchs)
-    slowest = max([milliseconds(run, 2, clock) for run in racers])
-    repeats = max(1, round(20 / slowest))
-    times = [[milliseconds(run, repeats, clock) for run in racers] for _ in range(rounds)]
-    ours, torchs = (median(column) for column in zip(*times, strict=True))
+    times = race(racers, rounds, clock)
+    ours, torchs = medians(times)
     ratio = median(t[0] / t[1] for t in times)
     goal = "" if contest.goal is None else f"{contest.goal:7.1f}  {'yes' if ratio <= contest.goal else 'NO'}"
     return f"{contest.name:42}{ours:8.1f}{torchs:10.1f}{ratio:10.2f}{goal}"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--cpu", action="store_true", help="count CPU time: one thread on a busy machine")
-    options = parser.parse_args()
-    clock = time.process_time if options.cpu else time.perf_counter
-    torch.manual_seed(0)
-    for threads in options.threads:
-        torch.set_num_threads(threads)
-        print(f"\ntorch {torch.__version__}, {threads} thread(s), medians of {options.rounds} rounds")
-        print(f"{'':42}{'ours':>8}{'torch':>10}{'ratio':>10}{'goal':>7}")
-        for contest in contests():
-            print(row(contest, options.rounds, clock), flush=True)
-
+HEADING = f"{'':42}{'ours':>8}{'torch':>10}{'ratio':>10}{'goal':>7}"
 
 if __name__ == "__main__":
-    main()
+    show(__doc__, HEADING, contests, row)
