@@ -18,7 +18,7 @@ from grader.contract.course import PARTS
 from grader.contract.ledger import Entry
 from grader.contract.text import one_line
 from grader.contract.users import FIRST_UID, UIDS
-from grader.contract.verdict import Explanation, Missing, SubmissionProblem
+from grader.contract.verdict import CheckFailed, Explanation, Missing, SubmissionProblem
 from grader.judge import reference
 from grader.judge.channel import Budget
 from grader.judge.data import Data
@@ -155,6 +155,15 @@ class Cost:
     cpu_seconds: float
     wall_seconds: float
     peak_bytes: int
+
+    def require_below(self, seconds: float, message: str, expected: str = "") -> None:
+        """Raises :class:`CheckFailed` with ``message`` when the call took more than ``seconds`` of computing.
+
+        ``expected`` says what was asked for where that takes more than the number.
+        """
+        if self.cpu_seconds > seconds:
+            limit = expected or f"less than {seconds:.3g} seconds"
+            raise CheckFailed(Explanation(message, expected=limit, got=f"{self.cpu_seconds:.3g} seconds"))
 
 
 class Play:

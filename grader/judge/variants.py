@@ -53,14 +53,21 @@ class _File:
 
 
 def shown_unasked(path: Path) -> bool:
-    """Whether the class of variants in a TOML file is quick enough to be shown without being asked for by name."""
-    return path.is_file() and not read_toml(path).get("only_by_name", False)
+    """Whether there is a TOML file of variants that are quick enough to be shown without being asked for by name.
+
+    Raises :class:`AssignmentError` as :func:`read_variants` does.
+    """
+    return path.is_file() and not _read(path).only_by_name
 
 
 def read_variants(path: Path) -> tuple[Variant, ...]:
     """The variants that a TOML file describes. Raises :class:`AssignmentError` naming file and key."""
+    return _read(path).submission
+
+
+def _read(path: Path) -> _File:
     try:
-        return TypeAdapter(_File).validate_python(read_toml(path)).submission
+        return TypeAdapter(_File).validate_python(read_toml(path))
     except ValidationError as error:
         raise AssignmentError("\n".join(sentences(path, error))) from None
 
