@@ -12,6 +12,7 @@ import time
 
 import torch
 from convolutional_networks import GOOD, LONG, QUICK, solver_of
+from eecs598.data import prepared
 from fully_connected_networks import create_solver_instance
 
 from grader.datasets.problems import DataError
@@ -23,7 +24,9 @@ RECIPES = {"quick": QUICK, "good": GOOD, "long": LONG}
 def main():
     options = arguments()
     torch.set_num_threads(options.threads)
-    data = split(options.data)
+    given = options.data
+    arrays = given.x_train, given.y_train, given.x_test, given.y_test
+    data = prepared(*(torch.tensor(array) for array in arrays))
     rows = [row("", "validation", "test", "CPU-s")]
     for name in options.names:
         torch.manual_seed(options.seed)
@@ -54,23 +57,6 @@ def images(request):
         return Store.default(print).images(request)
     except DataError as error:
         raise argparse.ArgumentTypeError(error) from error
-
-
-def split(images):
-    """Images (uint8) -> the dictionary that a Solver takes: 0 ... 1, less the mean of each colour."""
-    x_train, x_test = (torch.from_numpy(x).float() / 255 for x in (images.x_train, images.x_test))
-    mean = x_train.mean(dim=(0, 2, 3), keepdim=True)
-    x_train, x_test = x_train - mean, x_test - mean
-    y_train, y_test = torch.from_numpy(images.y_train), torch.from_numpy(images.y_test)
-    last = len(x_train) * 4 // 5
-    return {
-        "X_train": x_train[:last],
-        "y_train": y_train[:last],
-        "X_val": x_train[last:],
-        "y_val": y_train[last:],
-        "X_test": x_test,
-        "y_test": y_test,
-    }
 
 
 def solver_for(name, data):

@@ -35,17 +35,27 @@ def preprocess_cifar10(
     The last `validation_ratio` of the training images becomes the validation set. X is (N, 3072), or (N, 3073) with the
     bias trick's column of ones, or (N, 3, 32, 32) without `flatten`.
     """
-    x_train, y_train, x_test, y_test = cifar10(root)
-    x_train, x_test = (x.to(dtype) / 255 for x in (x_train, x_test))
+    images = cifar10(root)
     if show_examples:
-        _show(x_train, y_train)
-    mean = x_train.mean(dim=(0, 2, 3), keepdim=True)
-    x_train, x_test = ((x - mean).flatten(1) if flatten else x - mean for x in (x_train, x_test))
-    if bias_trick:
-        x_train, x_test = (_with_ones(x.flatten(1)) for x in (x_train, x_test))
+        x_train, y_train, _, _ = images
+        _show(x_train.to(dtype) / 255, y_train)
+    data = prepared(*images, validation_ratio, dtype)
+    for name in ("X_train", "X_val", "X_test") if flatten or bias_trick else ():
+        rows = data[name].flatten(1)
+        data[name] = _with_ones(rows) if bias_trick else rows
+    return {name: t.cuda() for name, t in data.items()} if cuda else data
 
+
+def prepared(x_train, y_train, x_test, y_test, validation_ratio=0.2, dtype=torch.float32):
+    """Images (N, 3, H, W), uint8, and labels -> dict of X_train, y_train, X_val, ..., y_test as for a Solver.
+
+    Values go from 0 to 1, less the mean of each colour; the last `validation_ratio` of the training images validates.
+    """
+    x_train, x_test = (x.to(dtype) / 255 for x in (x_train, x_test))
+    mean = x_train.mean(dim=(0, 2, 3), keepdim=True)
+    x_train, x_test = x_train - mean, x_test - mean
     split = round(len(x_train) * (1 - validation_ratio))
-    data = {
+    return {
         "X_train": x_train[:split],
         "y_train": y_train[:split],
         "X_val": x_train[split:],
@@ -53,7 +63,6 @@ def preprocess_cifar10(
         "X_test": x_test,
         "y_test": y_test,
     }
-    return {name: t.cuda() for name, t in data.items()} if cuda else data
 
 
 def _with_ones(rows):
