@@ -52,6 +52,7 @@ class Recorder:
         self.assignment = assignment
         self.data = data
         self.ledger = Ledger(())
+        self.entries: dict[str, Entry] = {}  # the ledger's, by the name of the check
         self.verdicts: dict[str, Verdict] = {}
         self.seconds: dict[str, float] = {}
         self.loading = Loading()
@@ -61,13 +62,14 @@ class Recorder:
     def open(self, ledger: Ledger) -> None:
         """Fixes the ledger; every check is *not run* until its verdict comes."""
         self.ledger = ledger
+        self.entries = {entry.check: entry for entry in ledger.entries}
         for entry in ledger.entries:
             self.verdicts.setdefault(entry.check, entry.verdict(Status.NOT_RUN, NOT_RUN))
         self.write()
 
     def entry(self, check: str) -> Entry | None:
         """The entry of a check, by its name."""
-        return next((entry for entry in self.ledger.entries if entry.check == check), None)
+        return self.entries.get(check)
 
     def tell(self, loading: dict[str, Any]) -> None:
         """Takes what a judging process knows of the submission's loading."""
@@ -111,7 +113,7 @@ class Recorder:
     def _settled(self) -> tuple[Verdict, ...]:
         """Verdicts in the ledger's order; a forbidden function anywhere in a question costs the whole question."""
         ordered = [self.verdicts[entry.check] for entry in self.ledger.entries if entry.check in self.verdicts]
-        ordered += [verdict for check, verdict in self.verdicts.items() if self.entry(check) is None]
+        ordered += [verdict for check, verdict in self.verdicts.items() if check not in self.entries]
         spoiled = {
             self._question(verdict): verdict.explanation
             for verdict in ordered

@@ -47,10 +47,16 @@ def forbidden_uses(texts: Texts, function: str, rules: Rules, stop: frozenset[st
     return sorted(set(uses), key=lambda use: (use.file, use.line, use.name))
 
 
-def _uses(texts: Texts, reached: Reached, rules: Rules) -> Iterator[Use]:
+def _names(reached: Reached) -> Iterator[tuple[ast.AST, Scope]]:
+    """The names in a definition, with what names stand for there; its module's own definitions hide what it imports."""
     module = reached.module
     scope = {name: target for name, target in module.aliases.items() if name not in module.definitions}
-    for node, names in outermost_names(reached.node, scope):
+    return outermost_names(reached.node, scope)
+
+
+def _uses(texts: Texts, reached: Reached, rules: Rules) -> Iterator[Use]:
+    module = reached.module
+    for node, names in _names(reached):
         found = _forbidden_name(texts, reached, node, names, rules)
         if found:
             yield Use(found, module.file, getattr(node, "lineno", 0))
@@ -122,8 +128,7 @@ def machinery_uses(texts: Texts, function: str, stop: frozenset[str] = frozenset
     found = []
     for reached in texts.reached(function, stop):
         module = reached.module
-        scope = {name: target for name, target in module.aliases.items() if name not in module.definitions}
-        for node, names in outermost_names(reached.node, scope):
+        for node, names in _names(reached):
             head, dot, rest = (dotted(node) or "").partition(".")
             meant = (names.get(head) or "") + dot + rest
             if any(meant == name or meant.startswith(f"{name}.") for name in MACHINERY):
