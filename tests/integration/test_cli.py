@@ -218,6 +218,11 @@ def test_demo_grades_the_demonstration_class(grader, tmp_path):
 # ------------------------------------------------------------------------------------------- in a process of its own
 
 
+def heed_interruptions() -> None:
+    """A shell starts what runs in its background with interruptions ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path, toy):
     """``start(arguments)`` runs ``grader`` with its temporary files in a folder that a test can look into."""
@@ -228,7 +233,8 @@ def start(tmp_path, toy):
         command = [sys.executable, "-m", "grader.cli", *map(str, arguments), "--course", str(toy)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         environment = {**os.environ, "TMPDIR": str(tmp_path / "t")}
-        started.append(subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes))
+        how = {"text": True, "start_new_session": True, "preexec_fn": heed_interruptions}
+        started.append(subprocess.Popen(command, env=environment, **how, **pipes))
         return started[-1]
 
     yield run
