@@ -139,15 +139,15 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 
 def _grade(options: argparse.Namespace) -> Exit:
-    from grader.pages.terminal import class_table, console
+    from grader.pages.files import CLASS_PAGE
 
     course = _course(options.course)
     assignment = course.assignment(options.assignment)
     with _grading() as address:
         jobs = _jobs(options.paths, assignment, options.out)
         finished = _run(jobs, assignment, course, _choices(options), options.jobs, address)
-    console().print(class_table([(each.job.name, each.report) for each in finished], assignment.content.title))
-    print(f"reports: {options.out}/NAME/report.json and results.json")
+    _show_class(finished, assignment.content.title, options.out)
+    print(f"open {options.out / CLASS_PAGE}; reports: {options.out}/NAME/report.html, report.json and results.json")
     return _tell_of_grader_errors(finished)
 
 
@@ -200,7 +200,7 @@ def _demo(options: argparse.Namespace) -> Exit:
     from grader.grading.grade import Job
     from grader.judge.prepare import Options
     from grader.judge.variants import read_variants, shown_unasked, write_variant
-    from grader.pages.terminal import class_table, console
+    from grader.pages.files import CLASS_PAGE
 
     course = _course(options.course)
     finished: list[Finished] = []
@@ -216,11 +216,11 @@ def _demo(options: argparse.Namespace) -> Exit:
                 write_variant(variant, assignment, upload)
                 jobs.append(Job(variant.name, upload, options.out / name / variant.name))
             graded = _run(jobs, assignment, course, Options(seed="demo"), options.jobs, address)
-            console().print(
-                class_table([(each.job.name, each.report) for each in graded], f"{name}: {assignment.content.title}")
-            )
+            _show_class(graded, f"{name}: {assignment.content.title}", options.out / name)
             finished += graded
-    print(f"reports: {options.out}/ASSIGNMENT/NAME/report.json and results.json")
+    print(
+        f"open {options.out}/ASSIGNMENT/{CLASS_PAGE}; reports: {options.out}/ASSIGNMENT/NAME/report.html, report.json"
+    )
     return _tell_of_grader_errors(finished)
 
 
@@ -249,6 +249,7 @@ def _run(
     from grader.grading.grade import Setting
     from grader.grading.run import Run
     from grader.judge import reference
+    from grader.pages.files import write_submission
 
     reference.load(assignment)
     setting = Setting(course.root, assignment, choices, address())
@@ -258,8 +259,20 @@ def _run(
             raise UsageError(each.unusable)
         if each.report is not None:
             write_atomically(each.job.out / "results.json", dumps(results(each.report)))
+            write_submission(each.report, each.job.out)
         finished.append(each)
     return sorted(finished, key=lambda each: [job.name for job in jobs].index(each.job.name))
+
+
+def _show_class(finished: Sequence[Finished], title: str, out: Path) -> None:
+    """The class in the terminal, and its page and grades in ``out``."""
+    from grader.pages.files import write_class
+    from grader.pages.terminal import class_table, console
+
+    rows = [(each.job.name, each.report) for each in finished]
+    console().print(class_table(rows, title))
+    out.mkdir(parents=True, exist_ok=True)
+    write_class(rows, title, out)
 
 
 def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:

@@ -27,6 +27,23 @@ _LEADS = {
     ),
     Status.NOT_RUN: "This check was not run. Please tell the staff: it has to be graded again.",
 }
+WORDS = {
+    Status.PASSED: "passed",
+    Status.PARTIAL: "partly",
+    Status.FAILED: "wrong",
+    Status.RULE_BROKEN: "rule broken",
+    Status.STUDENT_ERROR: "error",
+    Status.TIMEOUT: "too slow",
+    Status.OUT_OF_MEMORY: "out of memory",
+    Status.CRASHED: "crashed",
+    Status.BAD_ANSWER: "bad answer",
+    Status.MISSING: "not written",
+    Status.BLOCKED: "blocked",
+    Status.GRADER_ERROR: "grader error",
+    Status.NOT_RUN: "not run",
+}
+"""How a check ended, in a word or two, for tables."""
+
 # These say something that the message of an explanation does not repeat.
 _ALWAYS_LED = (Status.PASSED, Status.PARTIAL, Status.NOT_RUN)
 

@@ -12,22 +12,15 @@ from rich.text import Text
 from grader.contract.report import Report
 from grader.contract.text import natural_key, printable
 from grader.contract.verdict import Status, Verdict
-from grader.contract.wording import student_text
+from grader.contract.wording import WORDS, student_text
 
-STYLE = {
-    Status.PASSED: ("passed", "green"),
-    Status.PARTIAL: ("partly", "yellow"),
-    Status.FAILED: ("wrong", "red"),
-    Status.RULE_BROKEN: ("rule broken", "red"),
-    Status.STUDENT_ERROR: ("error", "red"),
-    Status.TIMEOUT: ("too slow", "red"),
-    Status.OUT_OF_MEMORY: ("out of memory", "red"),
-    Status.CRASHED: ("crashed", "red"),
-    Status.BAD_ANSWER: ("bad answer", "red"),
-    Status.MISSING: ("not written", "yellow"),
-    Status.BLOCKED: ("blocked", "yellow"),
-    Status.GRADER_ERROR: ("grader error", "bold magenta"),
-    Status.NOT_RUN: ("not run", "dim"),
+_STYLES = {
+    Status.PASSED: "green",
+    Status.PARTIAL: "yellow",
+    Status.MISSING: "yellow",
+    Status.BLOCKED: "yellow",
+    Status.GRADER_ERROR: "bold magenta",
+    Status.NOT_RUN: "dim",
 }
 
 
@@ -57,8 +50,7 @@ def _counts(report: Report) -> Text:
     parts: list[Text] = []
     for status, count in report.counts.items():
         if count:
-            word, style = STYLE[status]
-            parts.append(Text(f"{count} {word}", style))
+            parts.append(Text(f"{count} {WORDS[status]}", _STYLES.get(status, "red")))
     return Text(", ").join(parts)
 
 
@@ -68,9 +60,9 @@ def student_view(report: Report) -> RenderableType:
     for justify in ("right", "left", "right", "left"):
         table.add_column(justify=justify, no_wrap=justify != "left")
     for verdict in sorted(report.verdicts, key=lambda verdict: natural_key(verdict.number)):
-        word, style = STYLE[verdict.status]
+        word = Text(WORDS[verdict.status], _STYLES.get(verdict.status, "red"))
         points = f"{verdict.points:g}/{verdict.max_points:g}"
-        table.add_row(Text(verdict.number, "bold"), Text(word, style), points, _told(verdict))
+        table.add_row(Text(verdict.number, "bold"), word, points, _told(verdict))
     remarks = [Text(remark, "yellow") for remark in _remarks(report)]
     return Group(*remarks, table, Text(f"\n{report.score:g} of {report.max_score:g} points", "bold"))
 

@@ -1,0 +1,33 @@
+"""The files that people open after a grading, written beside the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader.contract.report import Report, write_atomically
+from grader.pages.grades import grades_csv
+from grader.pages.html import STAFF_PAGE, STUDENT_PAGE, class_page, submission_page
+
+CLASS_PAGE = "class.html"
+GRADES = "grades.csv"
+
+
+def write_submission(report: Report, out: Path) -> None:
+    """``report.html``, which its author may have, and ``staff.html`` into the folder ``out``, which exists.
+
+    Raises:
+        OSError: if they cannot be written.
+    """
+    write_atomically(out / STUDENT_PAGE, submission_page(report))
+    write_atomically(out / STAFF_PAGE, submission_page(report, staff=True))
+
+
+def write_class(rows: Sequence[tuple[str, Report | None]], title: str, out: Path) -> None:
+    """``class.html`` and ``grades.csv`` into ``out``, the folder that holds a folder of each name in ``rows``.
+
+    Raises:
+        OSError: if they cannot be written.
+    """
+    write_atomically(out / CLASS_PAGE, class_page(rows, title))
+    write_atomically(out / GRADES, grades_csv(rows))

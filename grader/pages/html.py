@@ -1,0 +1,112 @@
+"""Pages that open from a disk: no network, no frame, and nothing that came from a submission is ever markup.
+
+Jinja2 escapes every value. A policy (CSP) inside each page forbids whatever is not our own style sheet and script,
+known by their SHA-256: even a text that got through unescaped could neither run nor load anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from grader.contract.report import Report
+from grader.contract.text import one_line
+from grader.pages.items import bins, items, shares
+from grader.pages.views import submission_view
+
+STUDENT_PAGE = "report.html"
+STAFF_PAGE = "staff.html"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the class page. Without a report, the judge failed before it knew the checks."""
+
+    name: str
+    report: Report | None
+
+    @property
+    def label(self) -> str:
+        """The name, fit to be shown."""
+        return one_line(self.name, 200)
+
+    @property
+    def link(self) -> str:
+        """Address of the submission's page for staff, beside the class page."""
+        return f"{quote(os.fsencode(self.name), safe='')}/{STAFF_PAGE}"
+
+    @property
+    def lost(self) -> list[str]:
+        """Numbers of the checks that did not pass."""
+        checks = submission_view(self.report, staff=True).questions if self.report else ()
+        return [check.number for question in checks for check in question.checks if check.tone != "good"]
+
+    @property
+    def flags(self) -> int:
+        """How many remarks for staff there are beside the seeds, which every check notes."""
+        verdicts = self.report.verdicts if self.report else ()
+        return sum(not flag.startswith("seed of the draws") for verdict in verdicts for flag in verdict.flags)
+
+
+def submission_page(report: Report, *, staff: bool = False) -> str:
+    """The page of one submission: for its author, without what is hidden, or for staff, with all that is known."""
+    return _render("submission.html.j2", view=submission_view(report, staff=staff))
+
+
+def class_page(rows: Sequence[tuple[str, Report | None]], title: str) -> str:
+    """The page of a class, for staff: table, distribution of points, and statistics of every check.
+
+    rows: names, which are also the folders of the submissions' pages, each with its report, or ``None`` where the judge
+    failed before it knew the checks.
+    """
+    reports = [report for _, report in rows if report]
+    return _render(
+        "classroom.html.j2",
+        title=one_line(title, 200),
+        entries=[Entry(name, report) for name, report in rows],
+        items=items(reports),
+        bins=bins(shares(reports)),
+        mean=sum(shares(reports)) / len(reports) if reports else None,
+    )
+
+
+def _render(template: str, **values: object) -> str:
+    style, script = _asset("page.css"), _asset("page.js")
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    trusted = {"style": Markup(style), "script": Markup(script)}  # noqa: S704 - files of ours, without any value in them
+    return _environment().get_template(template).render(policy=policy, **trusted, **values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("grader.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["points"] = lambda value: f"{value:g}"
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
