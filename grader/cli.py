@@ -11,34 +11,17 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from enum import IntEnum
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_data
+from grader import __version__, cli_class, cli_data
+from grader.exits import Exit, UsageError
 
 if TYPE_CHECKING:
-    from grader.contract.assignment import Assignment
     from grader.contract.course import Course
-    from grader.grading.grade import Job
-    from grader.grading.run import Finished
+    from grader.grading.job import Finished
     from grader.judge.prepare import Options
-
-
-class Exit(IntEnum):
-    """Exit codes."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    GRADER_ERROR = 3
-    INTERRUPTED = 130
-
-
-class UsageError(ValueError):
-    """The command's arguments cannot be used; says what was expected and what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,11 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _is_of_the_user(error: Exception) -> bool:
     from grader.contract.assignment import AssignmentError
     from grader.datasets.problems import DataError
+    from grader.grading.journal import JournalError
     from grader.judge.submission import IntakeError
     from grader.kit.experiments import ExperimentsError
     from grader.kit.new import NewError
 
-    problems = UsageError | AssignmentError | DataError | IntakeError | NewError | ExperimentsError | OSError
+    problems = (
+        UsageError | AssignmentError | DataError | IntakeError | JournalError | NewError | ExperimentsError | OSError
+    )
     return isinstance(error, problems)
 
 
@@ -92,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a submission, or a folder of submissions")
     grade.add_argument("-a", "--assignment", required=True, help="name of the assignment, such as a2")
     grade.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the reports (default: out)")
-    grade.add_argument("-j", "--jobs", type=int, default=1, help="submissions graded at a time (default: 1)")
+    cli_class.add_arguments(grade)
     _add_choices(grade)
     grade.set_defaults(run=_grade)
 
@@ -139,36 +125,45 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 
 def _grade(options: argparse.Namespace) -> Exit:
+    from grader.grading.journal import opened
+    from grader.pages.changes import changes_table
     from grader.pages.files import CLASS_PAGE
+    from grader.pages.terminal import console
 
     course = _course(options.course)
     assignment = course.assignment(options.assignment)
-    with _grading() as address:
-        jobs = _jobs(options.paths, assignment, options.out)
-        finished = _run(jobs, assignment, course, _choices(options), options.jobs, address)
-    _show_class(finished, assignment.content.title, options.out)
+    jobs = cli_class.find_jobs(options.paths, assignment, options.out)
+    chosen = cli_class.chosen_jobs(jobs, options.only)
+    at_once = options.jobs or cli_class.default_jobs()
+    with opened(options.out) as journal:
+        finished = cli_class.run_with_journal(
+            jobs, chosen, assignment, course, _choices(options), at_once, journal, options.again
+        )
+        cli_class.show(finished, assignment.content.title, options.out)
+    if options.diff:
+        console().print(changes_table([(each.job.name, each.report) for each in finished], options.diff))
     print(f"open {options.out / CLASS_PAGE}; reports: {options.out}/NAME/report.html, report.json and results.json")
-    return _tell_of_grader_errors(finished)
+    return Exit.GRADER_ERROR if cli_class.grader_errors(finished) else Exit.OK
 
 
 def _check(options: argparse.Namespace) -> Exit:
     from dataclasses import replace
 
     from grader.contract.verdict import Status
-    from grader.grading.grade import Job
+    from grader.grading.job import Job
     from grader.pages.terminal import console, student_view
 
-    _require_paths([options.path])
+    cli_class.require_paths([options.path])
     course = _course(options.course)
     assignment = course.assignment(options.assignment or _recognise(options.path, course))
-    with tempfile.TemporaryDirectory(prefix="check-") as out, _grading() as address:
+    with tempfile.TemporaryDirectory(prefix="check-") as out, cli_class.grading() as address:
         job = Job(options.path.resolve().name, options.path, Path(out))
-        (finished,) = _run([job], assignment, course, replace(_choices(options), visible_only=True), 1, address)
-    if finished.report is None:
-        return _tell_of_grader_errors([finished])
-    console().print(student_view(finished.report))
-    if finished.grader_failed:
-        return _tell_of_grader_errors([finished])
+        choices = replace(_choices(options), visible_only=True)
+        (finished,) = cli_class.run([job], assignment, course, choices, 1, address)
+    if finished.report is not None:
+        console().print(student_view(finished.report))
+    if cli_class.grader_errors([finished]) or finished.report is None:
+        return Exit.GRADER_ERROR
     passed = all(verdict.status is Status.PASSED for verdict in finished.report.verdicts)
     return Exit.OK if passed else Exit.FAILED
 
@@ -197,97 +192,32 @@ def _data(options: argparse.Namespace) -> Exit:
 
 
 def _demo(options: argparse.Namespace) -> Exit:
-    from grader.grading.grade import Job
+    from grader.grading.job import Job
     from grader.judge.prepare import Options
     from grader.judge.variants import read_variants, shown_unasked, write_variant
     from grader.pages.files import CLASS_PAGE
 
     course = _course(options.course)
     finished: list[Finished] = []
-    with tempfile.TemporaryDirectory(prefix="demo-") as folder, _grading() as address:
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder, cli_class.grading() as address:
         for name in options.assignments or course.names:
             assignment = course.assignment(name)
             if not options.assignments and not shown_unasked(assignment.folder / "demo.toml"):
                 continue
-            variants = read_variants(assignment.folder / "demo.toml")
             jobs = []
-            for variant in variants:
+            for variant in read_variants(assignment.folder / "demo.toml"):
                 upload = Path(folder) / name / variant.name
                 write_variant(variant, assignment, upload)
                 jobs.append(Job(variant.name, upload, options.out / name / variant.name))
-            graded = _run(jobs, assignment, course, Options(seed="demo"), options.jobs, address)
-            _show_class(graded, f"{name}: {assignment.content.title}", options.out / name)
+            ended = list(cli_class.run(jobs, assignment, course, Options(seed="demo"), options.jobs, address))
+            graded = sorted(ended, key=lambda each: jobs.index(each.job))
+            cli_class.show(graded, f"{name}: {assignment.content.title}", options.out / name)
             finished += graded
-    print(
-        f"open {options.out}/ASSIGNMENT/{CLASS_PAGE}; reports: {options.out}/ASSIGNMENT/NAME/report.html, report.json"
-    )
-    return _tell_of_grader_errors(finished)
+    print(f"open {options.out}/ASSIGNMENT/{CLASS_PAGE}; reports: {options.out}/ASSIGNMENT/NAME/report.html and .json")
+    return Exit.GRADER_ERROR if cli_class.grader_errors(finished) else Exit.OK
 
 
 # ---------------------------------------------------------------------------------------------- steps
-
-
-@contextmanager
-def _grading() -> Iterator[Callable[[], Path]]:
-    """The zygote, started while this process still imports; yields what waits for its address."""
-    # Judges are forked from this process: one thread, or the children may hang.
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    from grader.judge.zygote import Zygote
-
-    with Zygote() as zygote:
-        import torch
-
-        torch.set_num_threads(1)
-        yield zygote.wait
-
-
-def _run(
-    jobs: list[Job], assignment: Assignment, course: Course, choices: Options, at_once: int, address: Callable[[], Path]
-) -> list[Finished]:
-    from grader.contract.report import write_atomically
-    from grader.gradescope.results import dumps, results
-    from grader.grading.grade import Setting
-    from grader.grading.run import Run
-    from grader.judge import reference
-    from grader.pages.files import write_submission
-
-    reference.load(assignment)
-    setting = Setting(course.root, assignment, choices, address())
-    finished = []
-    for each in _with_progress(Run(jobs, setting, at_once), len(jobs), assignment.name):
-        if each.unusable:
-            raise UsageError(each.unusable)
-        if each.report is not None:
-            write_atomically(each.job.out / "results.json", dumps(results(each.report)))
-            write_submission(each.report, each.job.out)
-        finished.append(each)
-    return sorted(finished, key=lambda each: [job.name for job in jobs].index(each.job.name))
-
-
-def _show_class(finished: Sequence[Finished], title: str, out: Path) -> None:
-    """The class in the terminal, and its page and grades in ``out``."""
-    from grader.pages.files import write_class
-    from grader.pages.terminal import class_table, console
-
-    rows = [(each.job.name, each.report) for each in finished]
-    console().print(class_table(rows, title))
-    out.mkdir(parents=True, exist_ok=True)
-    write_class(rows, title, out)
-
-
-def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:
-    """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as progress:
-        task = progress.add_task(f"grading {label}", total=total)
-        for each in run:
-            if each is not None:
-                progress.advance(task)
-                yield each
-            progress.refresh()
 
 
 def _course(root: Path | None) -> Course:
@@ -297,7 +227,6 @@ def _course(root: Path | None) -> Course:
 
 
 def _choices(options: argparse.Namespace) -> Options:
-    from grader.judge.data import open_sets
     from grader.judge.prepare import Options, choose_device
 
     try:
@@ -305,35 +234,11 @@ def _choices(options: argparse.Namespace) -> Options:
     except ValueError as error:
         raise UsageError(str(error)) from error
     data = cli_data.made_ready(options.data)
-    open_sets(data)  # for all judges, which are forked from this process
+    if data:
+        from grader.judge.data import open_sets
+
+        open_sets(data)  # for all judges, which are forked from this process
     return Options(options.seed, device, data)
-
-
-def _require_paths(paths: Sequence[Path]) -> None:
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"{path} does not exist; give a folder, an archive, a notebook or a Python file.")
-
-
-def _jobs(paths: Sequence[Path], assignment: Assignment, out: Path) -> list[Job]:
-    from grader.grading.grade import Job
-    from grader.judge.prepare import wanted
-    from grader.judge.submission import discover
-
-    _require_paths(paths)
-    looked_for = wanted(assignment)
-    found = [pair for path in paths for pair in discover(path, looked_for)]
-    if not found:
-        raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
-    jobs: dict[str, Job] = {}
-    for name, upload in found:
-        unique, count = name, 1
-        # Names are folders, and some file systems take no notice of capitals.
-        while unique.casefold() in jobs:
-            count += 1
-            unique = f"{name}-{count}"
-        jobs[unique.casefold()] = Job(unique, upload, out / unique)
-    return list(jobs.values())
 
 
 def _recognise(path: Path, course: Course) -> str:
@@ -350,19 +255,6 @@ def _recognise(path: Path, course: Course) -> str:
             f"out of: {', '.join(course.names)}."
         )
     return fits[0]
-
-
-def _tell_of_grader_errors(finished: Sequence[Finished]) -> Exit:
-    failed = [each for each in finished if each.grader_failed]
-    for each in failed:
-        where = each.job.report if each.report else "no report"
-        print(
-            f"grader: {each.job.name}: the grader itself failed ({where}); no points were taken for it silently",
-            file=sys.stderr,
-        )
-        if each.report is None:
-            print(each.log[-2000:], file=sys.stderr)
-    return Exit.GRADER_ERROR if failed else Exit.OK
 
 
 if __name__ == "__main__":

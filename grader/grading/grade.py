@@ -13,29 +13,10 @@ import pytest
 from grader.contract.assignment import Assignment
 from grader.contract.report import Report, from_json, to_json, write_atomically
 from grader.contract.verdict import Explanation, Status
+from grader.grading.job import Job
 from grader.judge import judging, plugin, recording  # noqa: F401 - imported before judges are forked
 from grader.judge.order import Order
 from grader.judge.prepare import Options, prepare
-
-
-@dataclass(frozen=True)
-class Job:
-    """One submission to be graded.
-
-    Attributes:
-        name: its name, unique in its class.
-        upload: folder, file or archive.
-        out: folder for its reports.
-    """
-
-    name: str
-    upload: Path
-    out: Path
-
-    @property
-    def report(self) -> Path:
-        """The report's file."""
-        return self.out / "report.json"
 
 
 @dataclass(frozen=True)

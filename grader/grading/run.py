@@ -11,35 +11,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from grader.contract.report import Report
-from grader.grading.grade import Job, Setting, judge_in_this_process, plain_pytest, settle
+from grader.grading.grade import Setting, judge_in_this_process, plain_pytest, settle
+from grader.grading.job import Finished, Job
 from grader.judge.data import COMMON
 from grader.judge.order import UNUSABLE
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A submission whose judge has ended.
-
-    Attributes:
-        job: the submission.
-        report: its report; ``None`` when the judge failed before it knew the checks.
-        log: what the judge said, for staff.
-        unusable: why the assignment's checks cannot be used; empty if they can. Nothing was graded otherwise.
-    """
-
-    job: Job
-    report: Report | None
-    log: str
-    unusable: str = ""
-
-    @property
-    def grader_failed(self) -> bool:
-        """Whether a check failed through our own fault, or was not made."""
-        return self.report is None or not self.report.complete
 
 
 class Run:

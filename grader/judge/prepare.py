@@ -9,8 +9,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from grader.contract.assignment import Assignment
 from grader.contract.report import SubmissionInfo
 from grader.judge import reference
@@ -42,6 +40,10 @@ def fresh_seed() -> str:
 
 def choose_device(wanted: str) -> str:
     """``cpu`` or ``cuda``. Raises ``ValueError`` when CUDA was asked for and there is none."""
+    if wanted == "cpu":
+        return wanted
+    import torch  # takes a second
+
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():

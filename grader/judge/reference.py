@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 from grader.contract.assignment import Assignment, AssignmentError
+from grader.judge.syntax import Definition
 
 
 @lru_cache(maxsize=8)
@@ -52,12 +54,19 @@ def load(assignment: Assignment) -> SimpleNamespace:
 
 
 def public_names(assignment: Assignment) -> dict[str, tuple[str, ...]]:
-    """Module -> the names that the reference's module defines itself and does not begin with an underscore."""
+    """Module -> the functions and classes that the reference's file defines, but for those with a leading underscore.
+
+    The files are read and not run: intake needs the names, and nothing else of the reference.
+    """
     return {
-        name: tuple(key for key, value in vars(module).items() if _is_own(key, value, module))
-        for name, module in vars(load(assignment)).items()
+        name: tuple(statement.name for statement in _definitions(assignment.reference / spec.file))
+        for name, spec in assignment.content.modules.items()
     }
 
 
-def _is_own(key: str, value: object, module: ModuleType) -> bool:
-    return not key.startswith("_") and getattr(value, "__module__", None) == module.__name__
+def _definitions(file: Path) -> list[Definition]:
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError) as error:
+        raise AssignmentError(f"{file}: the reference cannot be read: {error}") from error
+    return [node for node in body if isinstance(node, Definition) and not node.name.startswith("_")]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
 import pytest
 import torch
 
+from grader import cli, cli_class
 from grader.contract.course import Course
 from grader.contract.report import json_schema
 from grader.contract.verdict import Verdict
 from grader.gradescope.results import dumps, results
-from grader.grading.grade import Job, Setting
+from grader.grading.grade import Setting
+from grader.grading.job import Job
 from grader.grading.run import Finished, Run
 from grader.judge.prepare import Options
 from grader.judge.zygote import Zygote
@@ -126,3 +129,22 @@ def held_to_schemas() -> Callable[[Finished], dict[str, Verdict]]:
         return verdicts
 
     return hold
+
+
+@pytest.fixture
+def grader(address, monkeypatch, capsys, toy):
+    """``grader(arguments)`` -> exit code, output, errors; on the zygote of this session."""
+
+    @contextmanager
+    def ready() -> Iterator[object]:
+        yield lambda: address
+
+    def run(*arguments: object, course: Path = toy) -> tuple[int, str, str]:
+        try:
+            code = cli.main([*map(str, arguments), "--course", str(course)])
+        except SystemExit as end:
+            code = end.code
+        return (code, *capsys.readouterr())
+
+    monkeypatch.setattr(cli_class, "grading", ready)
+    return run

@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
@@ -18,7 +16,7 @@ import psutil
 import pytest
 import torch
 
-from grader import cli
+from grader import cli_class
 from grader.contract.report import from_json
 from grader.contract.verdict import Status
 
@@ -26,25 +24,6 @@ ANSWER = "def answer():\n    return 42\n"
 HEAD = '@number("1.1")\n@weight(4)\ndef test_a(student):\n    """It answers."""\n    '
 SOUND = HEAD + "assert student.work.answer() == 42\n"
 BUG = HEAD + "student.work.answer().no_such_attribute\n"
-
-
-@pytest.fixture
-def grader(address, monkeypatch, capsys, toy):
-    """``grader(arguments)`` -> exit code, output, errors; on the zygote of this session."""
-
-    @contextmanager
-    def ready() -> Iterator[object]:
-        yield lambda: address
-
-    def run(*arguments: object, course: Path = toy) -> tuple[int, str, str]:
-        try:
-            code = cli.main([*map(str, arguments), "--course", str(course)])
-        except SystemExit as end:
-            code = end.code
-        return (code, *capsys.readouterr())
-
-    monkeypatch.setattr(cli, "_grading", ready)
-    return run
 
 
 def reports(out: Path) -> dict[str, dict]:
@@ -89,7 +68,9 @@ def test_grade_replaces_an_older_report(grader, toy, tmp_path):
     for seed in ("one", "two"):
         assert grader("grade", toy / "reference" / "series", "-a", "series", "-o", out, "--seed", seed)[0] == 0
     assert from_json((out / "series" / "report.json").read_text()).environment.seed == "two"
-    assert sorted(path.name for path in (out / "series").iterdir()) == ["report.json", "results.json"]
+    assert sorted(path.name for path in (out / "series").iterdir()) == [
+        "report.html", "report.json", "results.json", "staff.html"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -154,7 +135,7 @@ def test_an_error_of_the_command_itself_is_no_failed_check(grader, toy, monkeypa
     def broken() -> None:
         raise RuntimeError("the zygote did not start")
 
-    monkeypatch.setattr(cli, "_grading", broken)
+    monkeypatch.setattr(cli_class, "grading", broken)
     code, _, errors = grader("check", toy / "reference" / "series", "-a", "series")
     assert code == 3
     assert "the zygote did not start" in errors
@@ -264,7 +245,7 @@ def test_an_interruption_leaves_what_is_finished(start, toy, tmp_path):
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow" / "sums.py").write_text("def running_sum(x):\n    while True:\n        pass\n")
     paths = [toy / "reference" / "series", tmp_path / "slow"]
-    process = start("grade", *paths, "-a", "series", "-o", tmp_path / "out")
+    process = start("grade", *paths, "-a", "series", "-o", tmp_path / "out", "-j", 1)
     deadline = time.monotonic() + 200
     while not (tmp_path / "out" / "slow" / "report.json").exists():
         assert process.poll() is None, process.communicate()

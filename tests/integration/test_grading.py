@@ -13,7 +13,8 @@ from grader.contract.assignment import AssignmentError
 from grader.contract.course import Course
 from grader.contract.report import comparable
 from grader.contract.verdict import Status
-from grader.grading.grade import Job, Setting
+from grader.grading.grade import Setting
+from grader.grading.job import Job
 from grader.grading.run import Run
 from grader.judge.prepare import Options
 from grader.kit.template import differences

@@ -1,0 +1,235 @@
+"""A class on the command line: which submissions there are, grading them with progress and a journal, what is written.
+
+What needs torch is imported once something has to be graded: a class of which nothing changed is done before that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader.exits import UsageError
+
+if TYPE_CHECKING:
+    from grader.contract.assignment import Assignment
+    from grader.contract.course import Course
+    from grader.grading.job import Finished, Job
+    from grader.grading.journal import Journal
+    from grader.judge.prepare import Options
+
+_MEMORY_OF_A_JUDGE = 700 * 2**20
+"""What one grading needs at its peak, in bytes: judge, loader and players of A4, and its share of the zygote."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``grader grade`` that concern a class as a whole."""
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=0, help="submissions graded at a time (default: as cores and memory allow)"
+    )
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="of these alone; * stands for any")
+    parser.add_argument("--again", action="store_true", help="grade those that were graded and did not change, too")
+    parser.add_argument("--diff", type=Path, metavar="OLD", help="show what changed against the reports in this folder")
+
+
+def default_jobs() -> int:
+    """As many submissions at a time as there are cores, and as the free memory has room for; at least one."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, int(psutil.virtual_memory().available // _MEMORY_OF_A_JUDGE)))
+
+
+def find_jobs(paths: Sequence[Path], assignment: Assignment, out: Path) -> list[Job]:
+    """The submissions at ``paths``, each with a name of its own.
+
+    Raises:
+        UsageError: if a path does not exist, or there is no submission.
+    """
+    from grader.grading.job import Job
+    from grader.judge.prepare import wanted
+    from grader.judge.submission import discover
+
+    require_paths(paths)
+    looked_for = wanted(assignment)
+    found = [pair for path in paths for pair in discover(path, looked_for)]
+    if not found:
+        raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
+    jobs: dict[str, Job] = {}
+    for name, upload in found:
+        unique, count = name, 1
+        # Names are folders, and some file systems take no notice of capitals.
+        while unique.casefold() in jobs:
+            count += 1
+            unique = f"{name}-{count}"
+        jobs[unique.casefold()] = Job(unique, upload, out / unique)
+    return list(jobs.values())
+
+
+def chosen_jobs(jobs: list[Job], only: Sequence[str]) -> list[Job]:
+    """Those of ``jobs`` that have one of the names in ``only``, where ``*`` stands for any text; all if it is empty.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    chosen = [job for job in jobs if not only or any(fnmatch.fnmatchcase(job.name, name) for name in only)]
+    if not chosen:
+        names = ", ".join(job.name for job in jobs[:10])
+        raise UsageError(f"no submission is named {' or '.join(only)}; the first of {len(jobs)} are: {names}")
+    return chosen
+
+
+def require_paths(paths: Sequence[Path]) -> None:
+    """Raises :class:`UsageError` for a path that does not exist."""
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist; give a folder, an archive, a notebook or a Python file.")
+
+
+@contextmanager
+def grading() -> Iterator[Callable[[], Path]]:
+    """The zygote, started while this process still imports; yields what waits for its address."""
+    # Judges are forked from this process: one thread, or the children may hang.
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    from grader.judge.zygote import Zygote
+
+    with Zygote() as zygote:
+        import torch
+
+        torch.set_num_threads(1)
+        yield zygote.wait
+
+
+def run(
+    jobs: list[Job], assignment: Assignment, course: Course, choices: Options, at_once: int, address: Callable[[], Path]
+) -> Iterator[Finished]:
+    """Grades ``jobs`` and writes what is made of each report; each as it ends, with a bar on the terminal."""
+    from grader.grading.grade import Setting
+    from grader.grading.run import Run
+    from grader.judge import reference
+
+    reference.load(assignment)
+    setting = Setting(course.root, assignment, choices, address())
+    for each in _with_progress(Run(jobs, setting, at_once), len(jobs), assignment.name):
+        if each.unusable:
+            raise UsageError(each.unusable)
+        _write(each)
+        yield each
+
+
+def run_with_journal(
+    jobs: list[Job],
+    chosen: list[Job],
+    assignment: Assignment,
+    course: Course,
+    choices: Options,
+    at_once: int,
+    journal: Journal,
+    again: bool,
+) -> list[Finished]:
+    """Grades those of ``chosen`` that the journal does not hold, or all of them where ``again`` is set.
+
+    What the grader itself failed on is tried once more in the same run. Returned are, in the order of ``jobs``, the
+    chosen ones and those others that were graded before.
+    """
+    from grader.grading.journal import circumstances, key_of, line_of
+
+    around = circumstances(assignment, repr(choices))
+    keys = {job.name: key_of(job.upload, around) for job in chosen}
+    done = dict(_graded_before(jobs, {} if again else keys, set(keys), journal))
+    waiting = [job for job in chosen if job.name not in done]
+    if len(waiting) < len(chosen):
+        print(f"{len(chosen) - len(waiting)} of {len(chosen)} were graded before and did not change (see --again)")
+    for _ in range(2):
+        if not waiting:
+            break
+        with grading() as address:
+            for each in run(waiting, assignment, course, choices, at_once, address):
+                done[each.job.name] = each
+                if each.report is not None:
+                    journal.add(line_of(each.job.name, keys[each.job.name], each.report))
+        waiting = [job for job in waiting if done[job.name].grader_failed]
+    journal.put_in_order([job.name for job in jobs])
+    return [done[job.name] for job in jobs if job.name in done]
+
+
+def _graded_before(
+    jobs: list[Job], keys: dict[str, str], chosen: set[str], journal: Journal
+) -> Iterator[tuple[str, Finished]]:
+    """The submissions that need no grading now: chosen ones that did not change, and others whatever they are now."""
+    from grader.grading.job import Finished
+
+    for job in jobs:
+        key = keys.get(job.name) if job.name in chosen else journal.key(job.name)
+        report = journal.report(job.name, key, job.report) if key else None
+        if report is not None:
+            yield job.name, Finished(job, report, log="")
+
+
+def show(finished: Sequence[Finished], title: str, out: Path) -> None:
+    """The class in the terminal, and its page and grades in ``out``."""
+    from grader.pages.files import write_class
+    from grader.pages.terminal import class_table, console
+
+    rows = [(each.job.name, each.report) for each in finished]
+    console().print(class_table(rows, title))
+    out.mkdir(parents=True, exist_ok=True)
+    write_class(rows, title, out)
+
+
+def grader_errors(finished: Sequence[Finished]) -> bool:
+    """Tells of every submission on which the grader itself failed, and returns whether there is one."""
+    failed = [each for each in finished if each.grader_failed]
+    for each in failed:
+        where = each.job.report if each.report else "no report"
+        print(
+            f"grader: {each.job.name}: the grader itself failed ({where}); no points were taken for it silently",
+            file=sys.stderr,
+        )
+        if each.report is None:
+            print(each.log[-2000:], file=sys.stderr)
+    return bool(failed)
+
+
+def _write(each: Finished) -> None:
+    from grader.contract.report import write_atomically
+    from grader.gradescope.results import dumps, results
+    from grader.pages.files import write_submission
+
+    if each.report is not None:
+        write_atomically(each.job.out / "results.json", dumps(results(each.report)))
+        write_submission(each.report, each.job.out)
+
+
+def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:
+    """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"grading {label}", total=total)
+        for each in run:
+            if each is not None:
+                progress.advance(task)
+                yield each
+            progress.refresh()
