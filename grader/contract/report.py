@@ -184,10 +184,11 @@ def json_schema_text() -> str:
     return _dumped(json_schema())
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """Put ``text`` into the file ``path`` so that at every moment it holds either the old or the new text, whole.
 
-    The folder must exist. Permissions follow the umask.
+    The folder must exist. Permissions follow the umask. With ``durable``, the text also survives a failure of power
+    right afterwards, which takes the disk some milliseconds; what is soon replaced, or made again, need not.
 
     Raises:
         OSError: if it cannot be written; ``path`` is then as it was before, and nothing else is left behind.
@@ -196,12 +197,14 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with beside.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -125,10 +125,10 @@ class Recorder:
     def _question(verdict: Verdict) -> str:
         return verdict.number.rpartition(".")[0]
 
-    def write(self) -> None:
-        """Writes the report, whole or not at all."""
+    def write(self, *, final: bool = False) -> None:
+        """Writes the report, whole or not at all; the final one also survives a failure of power."""
         if self.order.report is not None:
-            write_atomically(Path(self.order.report), to_json(self.report()))
+            write_atomically(Path(self.order.report), to_json(self.report()), durable=final)
 
 
 def _spoil(verdict: Verdict, explanation: Explanation | None) -> Verdict:

@@ -19,8 +19,8 @@ def write_submission(report: Report, out: Path) -> None:
     Raises:
         OSError: if they cannot be written.
     """
-    write_atomically(out / STUDENT_PAGE, submission_page(report))
-    write_atomically(out / STAFF_PAGE, submission_page(report, staff=True))
+    write_atomically(out / STUDENT_PAGE, submission_page(report), durable=False)
+    write_atomically(out / STAFF_PAGE, submission_page(report, staff=True), durable=False)
 
 
 def write_class(rows: Sequence[tuple[str, Report | None]], title: str, out: Path) -> None:
@@ -29,5 +29,5 @@ def write_class(rows: Sequence[tuple[str, Report | None]], title: str, out: Path
     Raises:
         OSError: if they cannot be written.
     """
-    write_atomically(out / CLASS_PAGE, class_page(rows, title))
+    write_atomically(out / CLASS_PAGE, class_page(rows, title), durable=False)
     write_atomically(out / GRADES, grades_csv(rows))
