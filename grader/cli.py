@@ -132,14 +132,15 @@ def _grade(options: argparse.Namespace) -> Exit:
 
     course = _course(options.course)
     assignment = course.assignment(options.assignment)
-    jobs = cli_class.find_jobs(options.paths, assignment, options.out)
-    chosen = cli_class.chosen_jobs(jobs, options.only)
     at_once = options.jobs or cli_class.default_jobs()
-    with opened(options.out) as journal:
-        finished = cli_class.run_with_journal(
-            jobs, chosen, assignment, course, _choices(options), at_once, journal, options.again
-        )
-        cli_class.show(finished, assignment.content.title, options.out)
+    with tempfile.TemporaryDirectory(prefix="class-") as staging:
+        found = cli_class.find_class(options.paths, assignment, options.out, Path(staging), options.roster)
+        chosen = cli_class.chosen_jobs(found.jobs, options.only)
+        with opened(options.out) as journal:
+            finished = cli_class.run_with_journal(
+                found.jobs, chosen, assignment, course, _choices(options), at_once, journal, options.again
+            )
+            cli_class.show(finished, assignment.content.title, options.out, found.platform)
     if options.diff:
         console().print(changes_table([(each.job.name, each.report) for each in finished], options.diff))
     print(f"open {options.out / CLASS_PAGE}; reports: {options.out}/NAME/report.html, report.json and results.json")

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from grader.exits import UsageError
 if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
     from grader.contract.course import Course
-    from grader.grading.job import Finished, Job
+    from grader.grading.job import Finished, Job, Person
     from grader.grading.journal import Journal
     from grader.judge.prepare import Options
 
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-j", "--jobs", type=int, default=0, help="submissions graded at a time (default: as cores and memory allow)"
     )
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="of these alone; * stands for any")
+    parser.add_argument(
+        "--roster", type=Path, metavar="CSV", help="list of the class, with columns such as name, sid, email, login"
+    )
     parser.add_argument("--again", action="store_true", help="grade those that were graded and did not change, too")
     parser.add_argument("--diff", type=Path, metavar="OLD", help="show what changed against the reports in this folder")
 
@@ -45,30 +49,69 @@ def default_jobs() -> int:
     return max(1, min(cores, int(psutil.virtual_memory().available // _MEMORY_OF_A_JUDGE)))
 
 
-def find_jobs(paths: Sequence[Path], assignment: Assignment, out: Path) -> list[Job]:
+@dataclass(frozen=True)
+class Class:
+    """The submissions of a run, in order, and the platform that they were downloaded from, if that can be told."""
+
+    jobs: list[Job]
+    platform: str = ""
+
+
+def find_class(
+    paths: Sequence[Path], assignment: Assignment, out: Path, staging: Path, roster: Path | None = None
+) -> Class:
     """The submissions at ``paths``, each with a name of its own.
 
+    Files that a platform laid side by side are copied below ``staging``, an empty folder, as they were handed in.
+
     Raises:
-        UsageError: if a path does not exist, or there is no submission.
+        UsageError: if a path does not exist, there is no submission, or the roster cannot be read.
     """
     from grader.grading.job import Job
-    from grader.judge.prepare import wanted
-    from grader.judge.submission import discover
+    from grader.grading.roster import read_roster
 
     require_paths(paths)
-    looked_for = wanted(assignment)
-    found = [pair for path in paths for pair in discover(path, looked_for)]
-    if not found:
-        raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
+    people = read_roster(roster) if roster else None
+    platforms: set[str] = set()
     jobs: dict[str, Job] = {}
-    for name, upload in found:
+    for name, person, upload in _found(paths, assignment, staging, platforms):
         unique, count = name, 1
         # Names are folders, and some file systems take no notice of capitals.
         while unique.casefold() in jobs:
             count += 1
             unique = f"{name}-{count}"
-        jobs[unique.casefold()] = Job(unique, upload, out / unique)
-    return list(jobs.values())
+        known = people.complete(person, name) if people else person
+        jobs[unique.casefold()] = Job(unique, upload, out / unique, known)
+    if not jobs:
+        raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
+    if people and (absent := people.without(job.person for job in jobs.values())):
+        names = ", ".join(_called(person) for person in absent[:20])
+        print(f"{len(absent)} on the roster handed nothing in: {names}{' ...' if len(absent) > 20 else ''}")
+    return Class(list(jobs.values()), platforms.pop() if len(platforms) == 1 else "")
+
+
+def _found(
+    paths: Sequence[Path], assignment: Assignment, staging: Path, platforms: set[str]
+) -> Iterator[tuple[str, Person, Path]]:
+    from grader.grading.exports import laid_out, read_export
+    from grader.grading.job import Person
+    from grader.judge.prepare import wanted
+    from grader.judge.submission import discover
+
+    looked_for = wanted(assignment)
+    for path in paths:
+        export = read_export(path)
+        if export is None:
+            yield from ((name, Person(), upload) for name, upload in discover(path, looked_for))
+            continue
+        platforms.add(export.platform)
+        print(f"{path}: {len(export.submissions)} submissions, downloaded from {export.platform}")
+        for place, (name, person, files) in enumerate(export.submissions):
+            yield name, person, laid_out(files, staging / str(place) / name)
+
+
+def _called(person: Person) -> str:
+    return person.name or person.sid or person.email or person.login
 
 
 def chosen_jobs(jobs: list[Job], only: Sequence[str]) -> list[Job]:
@@ -171,7 +214,7 @@ def _graded_before(
             yield job.name, Finished(job, report, log="")
 
 
-def show(finished: Sequence[Finished], title: str, out: Path) -> None:
+def show(finished: Sequence[Finished], title: str, out: Path, platform: str = "") -> None:
     """The class in the terminal, and its page and grades in ``out``."""
     from grader.pages.files import write_class
     from grader.pages.terminal import class_table, console
@@ -179,7 +222,8 @@ def show(finished: Sequence[Finished], title: str, out: Path) -> None:
     rows = [(each.job.name, each.report) for each in finished]
     console().print(class_table(rows, title))
     out.mkdir(parents=True, exist_ok=True)
-    write_class(rows, title, out)
+    people = {each.job.name: asdict(each.job.person) for each in finished}
+    write_class(rows, title, out, people, platform)
 
 
 def grader_errors(finished: Sequence[Finished]) -> bool:

@@ -9,6 +9,23 @@ from grader.contract.report import Report
 
 
 @dataclass(frozen=True)
+class Person:
+    """Who handed a submission in; what is not known is empty, and members of a group are joined with ``"; "``.
+
+    Attributes:
+        name: as people write it.
+        sid: the number that the platform or the university gave.
+        email: address.
+        login: name of the account.
+    """
+
+    name: str = ""
+    sid: str = ""
+    email: str = ""
+    login: str = ""
+
+
+@dataclass(frozen=True)
 class Job:
     """One submission to be graded.
 
@@ -16,11 +33,13 @@ class Job:
         name: its name, unique in its class.
         upload: folder, file or archive.
         out: folder for its reports.
+        person: who handed it in, as far as that is known.
     """
 
     name: str
     upload: Path
     out: Path
+    person: Person = Person()
 
     @property
     def report(self) -> Path:

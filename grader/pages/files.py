@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.contract.report import Report, write_atomically
-from grader.pages.grades import grades_csv
+from grader.pages.grades import People, canvas_csv, grades_csv, moodle_csv
 from grader.pages.html import STAFF_PAGE, STUDENT_PAGE, class_page, submission_page
 
 CLASS_PAGE = "class.html"
@@ -23,11 +23,19 @@ def write_submission(report: Report, out: Path) -> None:
     write_atomically(out / STAFF_PAGE, submission_page(report, staff=True), durable=False)
 
 
-def write_class(rows: Sequence[tuple[str, Report | None]], title: str, out: Path) -> None:
+def write_class(
+    rows: Sequence[tuple[str, Report | None]], title: str, out: Path, people: People | None = None, platform: str = ""
+) -> None:
     """``class.html`` and ``grades.csv`` into ``out``, the folder that holds a folder of each name in ``rows``.
+
+    ``people`` says who is behind a name. With ``platform`` Canvas or Moodle, a file for its gradebook is written too.
 
     Raises:
         OSError: if they cannot be written.
     """
     write_atomically(out / CLASS_PAGE, class_page(rows, title), durable=False)
-    write_atomically(out / GRADES, grades_csv(rows))
+    write_atomically(out / GRADES, grades_csv(rows, people))
+    if platform == "Canvas":
+        write_atomically(out / "canvas.csv", canvas_csv(rows, people or {}, title))
+    if platform == "Moodle":
+        write_atomically(out / "moodle.csv", moodle_csv(rows, people or {}))

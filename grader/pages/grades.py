@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grader.contract.report import Report
 from grader.contract.text import natural_key, one_line
@@ -15,20 +15,65 @@ from grader.pages.views import question_of
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
 
-def grades_csv(rows: Sequence[tuple[str, Report | None]]) -> str:
+People = Mapping[str, Mapping[str, str]]
+"""Name of a submission -> name, sid, email and login of who handed it in, as far as they are known."""
+
+
+def grades_csv(rows: Sequence[tuple[str, Report | None]], people: People | None = None) -> str:
     """The class as CSV text.
 
-    Columns: name, score, max_score, complete (``yes``, or ``no`` where the grader itself failed in some check), then
-    the points of each question under its number. A submission without a report has empty cells and is not complete.
+    Columns: submission, those of name, sid, email and login that are known of anybody, score, max_score, complete
+    (``yes``, or ``no`` where the grader itself failed in some check), then the points of each question under its
+    number. A submission without a report has empty cells and is not complete.
     """
+    people = people or {}
+    known = [part for part in ("name", "sid", "email", "login") if any(each.get(part) for each in people.values())]
     questions = sorted(
         {question_of(verdict) for _, report in rows if report for verdict in report.verdicts}, key=natural_key
     )
-    text = io.StringIO()
-    write = csv.writer(text, lineterminator="\r\n").writerow
-    write(["name", "score", "max_score", "complete", *(_safe(f"question {number}") for number in questions)])
+    lines = [
+        ["submission", *known, "score", "max_score", "complete", *(f"question {number}" for number in questions)],
+        *(
+            [
+                name,
+                *(people.get(name, {}).get(part, "") for part in known),
+                *(_cells(report, questions) if report else ["", "", "no", *("" for _ in questions)]),
+            ]
+            for name, report in rows
+        ),
+    ]
+    return _written(lines)
+
+
+def canvas_csv(rows: Sequence[tuple[str, Report | None]], people: People, title: str) -> str:
+    """What Canvas' gradebook imports: one column for the assignment, found by Canvas' own number of the student."""
+    most = max((report.max_score for _, report in rows if report), default=0.0)
+    lines = [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title],
+        ["Points Possible", "", "", "", "", _number(most)],
+    ]
     for name, report in rows:
-        write([_safe(name), *(_cells(report, questions) if report else ["", "", "no", *("" for _ in questions)])])
+        person = people.get(name, {})
+        if report and report.complete:
+            who = [person.get("name", "") or name, person.get("sid", ""), "", person.get("login", ""), ""]
+            lines.append([*who, _number(report.score)])
+    return _written(lines)
+
+
+def moodle_csv(rows: Sequence[tuple[str, Report | None]], people: People) -> str:
+    """What Moodle's grading worksheet imports."""
+    lines = [["Identifier", "Full name", "Email address", "Grade", "Maximum grade"]]
+    for name, report in rows:
+        person = people.get(name, {})
+        if report and report.complete:
+            who = [f"Participant {person.get('sid', '')}", person.get("name", "") or name, person.get("email", "")]
+            lines.append([*who, _number(report.score), _number(report.max_score)])
+    return _written(lines)
+
+
+def _written(lines: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows([_safe(cell) for cell in line] for line in lines)
     return text.getvalue()
 
 

@@ -93,3 +93,19 @@ def grades(out: Path) -> dict[str, str]:
 
 def times(out: Path) -> dict[str, int]:
     return {name: (out / name / "report.json").stat().st_mtime_ns for name in NAMES}
+
+
+def test_a_download_is_graded_under_the_names_of_its_people(grader, toy, tmp_path):
+    download = tmp_path / "download"
+    download.mkdir()
+    shutil.copy(toy / "reference" / "series" / "sums.py", download / "doejane_12_34_sums-1.py")
+    (download / "roebob_LATE_13_35_sums.py").write_text("def running_sum(x):\n    return x\n")
+    (tmp_path / "roster.csv").write_text("name,id,email\nJane Doe,12,jane@x.edu\nAl Li,14,al@x.edu\n")
+    code, output, errors = grader(
+        "grade", download, "-a", "series", "-o", tmp_path / "out", "--roster", tmp_path / "roster.csv"
+    )
+    assert code == 0, errors
+    assert "2 submissions, downloaded from Canvas" in output
+    assert "1 on the roster handed nothing in: Al Li" in output
+    assert grades(tmp_path / "out")["doejane-12"].startswith("doejane-12,Jane Doe,12,jane@x.edu,5,5,yes")
+    assert (tmp_path / "out" / "canvas.csv").read_text().splitlines()[2].startswith("Jane Doe,12,,,,5")

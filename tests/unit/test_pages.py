@@ -17,7 +17,7 @@ import pytest
 from grader.contract.report import AssignmentInfo, EnvironmentInfo, Report, SubmissionInfo, Times
 from grader.contract.verdict import Explanation, Status, Verdict
 from grader.pages.files import write_class, write_submission
-from grader.pages.grades import grades_csv
+from grader.pages.grades import canvas_csv, grades_csv, moodle_csv
 from grader.pages.html import class_page, submission_page
 from grader.pages.items import bins, items
 
@@ -160,10 +160,25 @@ def test_the_class_page_links_to_the_folder_of_each_submission():
 def test_grades_have_a_column_for_each_question_and_are_no_formulas():
     text = grades_csv([("=cmd()", report_of(RIGHT, WRONG, HIDDEN)), ("@b", None), ('c,"d"\n', report_of(RIGHT))])
     rows = list(csv.reader(io.StringIO(text)))
-    assert rows[0] == ["name", "score", "max_score", "complete", "question 1", "question 2"]
+    assert rows[0] == ["submission", "score", "max_score", "complete", "question 1", "question 2"]
     assert rows[1] == ["'=cmd()", "2", "10", "yes", "2", "0"]
     assert rows[2] == ["'@b", "", "", "no", "", ""]
     assert rows[3] == ['c,"d"', "2", "2", "yes", "2", "0"]
+
+
+def test_grades_say_who_is_behind_a_name_and_fit_the_gradebooks_of_the_platforms():
+    failed = report_of(Verdict("t.py::one", "1.1", "Adds.", Status.GRADER_ERROR, 0.0, 2.0))
+    rows = [("jane", report_of(RIGHT, HIDDEN)), ("bob", failed)]
+    people = {"jane": {"name": "Jane Doe", "sid": "17", "email": "", "login": "=j"}, "bob": {}}
+    assert grades_csv(rows, people).splitlines()[:2] == [
+        "submission,name,sid,login,score,max_score,complete,question 1,question 2", "jane,Jane Doe,17,'=j,2,7,yes,2,0"
+    ]  # fmt: skip
+    assert canvas_csv(rows, people, "A1").splitlines() == [
+        "Student,ID,SIS User ID,SIS Login ID,Section,A1", "Points Possible,,,,,7", "Jane Doe,17,,'=j,,2"
+    ]  # fmt: skip
+    assert moodle_csv(rows, people).splitlines() == [
+        "Identifier,Full name,Email address,Grade,Maximum grade", "Participant 17,Jane Doe,,2,7"
+    ]  # fmt: skip
 
 
 def test_statistics_of_a_check():

@@ -1,0 +1,146 @@
+"""Downloads from platforms: whose each submission is, and under which names its files are graded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader.exits import UsageError
+from grader.grading.exports import METADATA, laid_out, read_export
+from grader.grading.job import Person
+from grader.grading.roster import Roster, read_roster
+
+
+def lay(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return folder
+
+
+def found(folder: Path) -> dict[str, tuple[Person, list[str]]]:
+    export = read_export(folder)
+    assert export is not None
+    return {
+        name: (person, sorted(path.relative_to(folder).as_posix() for path in files))
+        for name, person, files in export.submissions
+    }
+
+
+def test_gradescope_says_who_handed_in_also_for_groups(tmp_path):
+    lay(tmp_path, "submission_12/knn.py", "submission_3/knn.py", "submission_4/knn.py", "other/knn.py")
+    (tmp_path / METADATA).write_text(
+        "---\n"
+        "submission_12:\n"
+        "  :submitters:\n"
+        "  - :name: Zoë Ågren\n    :sid: '007'\n    :email: zoe@example.edu\n"
+        "  - :name: Bo Li\n    :sid:\n    :email: bo@example.edu\n"
+        "  :created_at: !ruby/object:ActiveSupport::TimeWithZone\n    utc: 2026-01-31 12:00:00.000000000 Z\n"
+        "submission_3:\n  :submitters:\n  - :name: ../../etc\n"
+        "submission_99:\n  :submitters: []\n"
+        "other: 3\n",
+        encoding="utf-8",
+    )
+    assert found(tmp_path) == {
+        "Zoë_Ågren__Bo_Li-submission_12": (
+            Person("Zoë Ågren; Bo Li", "007", "zoe@example.edu; bo@example.edu"), ["submission_12"]
+        ),
+        "etc-submission_3": (Person("../../etc"), ["submission_3"]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [", "!!python/object/apply:os.system ['touch gone']", "\xff"])
+def test_a_file_of_gradescope_that_says_nothing_makes_no_download(tmp_path, text):
+    lay(tmp_path, "submission_12/knn.py")
+    (tmp_path / METADATA).write_bytes(text.encode("latin-1"))
+    assert read_export(tmp_path) is None
+
+
+def test_canvas_files_are_brought_together_and_have_their_own_names_again(tmp_path):
+    folder = lay(
+        tmp_path / "download",
+        "doejane_1234_77_linear_classifier.py",
+        "doejane_1234_77_two_layer_net-2.py",
+        "doejane_1234_60_two_layer_net.py",
+        "doejohn_LATE_99_78_a2_final.zip",
+        "notes.txt",
+    )
+    assert found(folder) == {
+        "doejane-1234": (
+            Person("doejane", "1234"), ["doejane_1234_77_linear_classifier.py", "doejane_1234_77_two_layer_net-2.py"]
+        ),
+        "doejohn-99": (Person("doejohn", "99"), ["doejohn_LATE_99_78_a2_final.zip"]),
+    }  # fmt: skip
+    export = read_export(folder)
+    assert export is not None
+    jane = laid_out(export.submissions[0][2], tmp_path / "staging" / "jane")
+    assert sorted(path.name for path in jane.iterdir()) == ["linear_classifier.py", "two_layer_net.py"]
+    john = laid_out(export.submissions[1][2], tmp_path / "staging" / "john")
+    assert [path.name for path in john.iterdir()] == ["a2_final.zip"]
+
+
+def test_moodle_folders_and_files(tmp_path):
+    folder = lay(
+        tmp_path,
+        "Jane Doe_1234567_assignsubmission_file_/knn.py",
+        "Bo_Li_1234568_assignsubmission_file/knn.py",
+        "Al Roe_1234569_assignsubmission_file_knn.py",
+    )
+    assert found(folder) == {
+        "Al_Roe-1234569": (Person("Al Roe", "1234569"), ["Al Roe_1234569_assignsubmission_file_knn.py"]),
+        "Bo_Li-1234568": (Person("Bo_Li", "1234568"), ["Bo_Li_1234568_assignsubmission_file"]),
+        "Jane_Doe-1234567": (Person("Jane Doe", "1234567"), ["Jane Doe_1234567_assignsubmission_file_"]),
+    }
+    upload = laid_out((folder / "Al Roe_1234569_assignsubmission_file_knn.py",), tmp_path / "staging")
+    assert [path.name for path in upload.iterdir()] == ["knn.py"]
+
+
+def test_github_classroom_names_the_account(tmp_path):
+    folder = lay(tmp_path / "a2-submissions", "a2-jdoe/two_layer_net.py", "a2-bo-li/two_layer_net.py", "roster.csv")
+    assert found(folder) == {
+        "bo-li": (Person(login="bo-li"), ["a2-bo-li"]),
+        "jdoe": (Person(login="jdoe"), ["a2-jdoe"]),
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ann/knn.py", "bob/knn.py"),
+        ("knn.py", "a_1_2_data.py", "helpers.py"),
+        ("a2-submissions.zip",),
+        (".git/config",),
+    ],
+)
+def test_other_folders_are_no_download(tmp_path, names):
+    assert read_export(lay(tmp_path, *names)) is None
+    assert read_export(tmp_path / "absent") is None
+
+
+def test_a_roster_knows_people_by_any_of_their_parts(tmp_path):
+    file = tmp_path / "roster.csv"
+    file.write_text(
+        '\ufeffStudent,ID,Email,GitHub_Username,Section\n"Doe, Jane",17,jane@x.edu,jdoe,1\nBo,18,,,\n', "utf-8"
+    )
+    roster = read_roster(file)
+    jane = Person("Doe, Jane", "17", "jane@x.edu", "jdoe")
+    for person, name in (
+        (Person(sid="17"), "x"),
+        (Person(login="JDOE"), "x"),
+        (Person(name="J. D.", email="jane@x.edu"), "x"),
+        (Person(), "jdoe"),
+        (Person(), "17"),
+    ):
+        assert roster.complete(person, name) == jane
+    assert roster.complete(Person("Al", "19"), "al") == Person("Al", "19")
+    assert roster.without([jane]) == [Person("Bo", "18")]
+    assert Roster([]).complete(Person(), "x") == Person()
+
+
+@pytest.mark.parametrize("text", [b"", b"Section,Grade\n1,2\n", b"\xff\xfe"])
+def test_a_roster_that_says_nothing_is_refused(tmp_path, text):
+    (tmp_path / "roster.csv").write_bytes(text)
+    with pytest.raises(UsageError, match="the roster"):
+        read_roster(tmp_path / "roster.csv")
