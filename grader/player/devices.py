@@ -34,8 +34,13 @@ def _on_cpu(value: Any, number: bool = False) -> Any:
     return "cpu" if number and type(value) is int else value
 
 
-def _nothing(*_: Any, **__: Any) -> None:
-    return None
+def _idle() -> Any:
+    """A new function that does nothing: torch's compiler, which optimisers import, allows no object under two names."""
+
+    def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    return nothing
 
 
 def _redirected(function: Any) -> Any:
@@ -70,4 +75,4 @@ def install(device: str) -> None:
     for name in TAKE_A_DEVICE:
         setattr(torch, name, _redirected(getattr(torch, name)))
     for name in OF_CUDA_ALONE:
-        setattr(torch.cuda, name, _nothing)
+        setattr(torch.cuda, name, _idle())
