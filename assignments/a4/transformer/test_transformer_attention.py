@@ -98,12 +98,12 @@ def test_batch(student, draw, expect):
 @weight(1)
 @visibility("visible")
 def test_batch_loops(student, draw, expect, rules):
-    """scaled_dot_product_two_loop_batch does its work in two loops, not in three, and not in none."""
+    """scaled_dot_product_two_loop_batch does its work in exactly two loops."""
     function = student.transformers.scaled_dot_product_two_loop_batch
     small, large = ([draw.normal(K, K, K) for _ in range(3)] for K in (3, 12))
     expect(function(*small), "out").matches(attend(*small), **CLOSE)
     # Two loops one after the other are two loops as well.
-    rules.loops(function, small, large, at_least=1, at_most=2)
+    rules.loops(function, small, large, at_least=2, at_most=2, in_a_row=True)
 
 
 @number("33.3")
