@@ -41,6 +41,6 @@ class _Lent(torch.autograd.Function):
         return tuple(out)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *douts: torch.Tensor) -> Any:
         return None, None, None, *ctx.gradients([*ctx.given, list(douts)])

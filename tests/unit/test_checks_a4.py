@@ -36,8 +36,14 @@ def judged(folder: Path, selection: str) -> str:
 
 @pytest.mark.slow
 def test_functions_of_2020_and_features_in_the_place_of_images_are_right(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "tests/unit/solutions/captioning_2020.py", tmp_path / "rnn_lstm_attention_captioning.py")
+    shutil.copy(ROOT / "tests/unit/forms_a4/captioning_2020.py", tmp_path / "rnn_lstm_attention_captioning.py")
     assert "passed" in judged(tmp_path, CAPTIONING)
+
+
+@pytest.mark.slow
+def test_a_transformer_in_another_style_is_right(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests/unit/forms_a4/transformers_loops.py", tmp_path / "transformers.py")
+    assert "passed" in judged(tmp_path, "test_transformer_ or test_transformer.py")
 
 
 @pytest.mark.slow

@@ -143,7 +143,7 @@ def imagenet_trunk():
 
 
 class GivenFeatures(torch.nn.Module):
-    """Stands for an ImageEncoder: the features (N, out_channels, 4, 4) of images come from a function; it learns not."""
+    """Stands for an ImageEncoder: the features (N, out_channels, 4, 4) of images come from a function."""
 
     def __init__(self, function, out_channels):
         super().__init__()

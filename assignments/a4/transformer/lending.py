@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 Parameters = dict[str, torch.Tensor]
 EXCLUDED = -1e9
+SHIFTS = "beta", "shift", "bias"
 
 
 def attention(query, key, value, mask=None):
@@ -52,9 +53,10 @@ def layers(parameters: Parameters) -> list[str]:
 
 
 def norm(parameters: Parameters, x, epsilon=1e-10):
-    """LayerNormalization.forward: the scale is called gamma, or stands first."""
+    """LayerNormalization.forward: the scale stands first, unless the first one is called as shifts are."""
     first, second = parameters
-    gamma, beta = (parameters[name] for name in ((second, first) if first == "beta" else (first, second)))
+    turned = any(word in first.lower() for word in SHIFTS)
+    gamma, beta = (parameters[name] for name in ((second, first) if turned else (first, second)))
     centred = x - x.mean(dim=-1, keepdim=True)
     return gamma * centred / (centred.square().mean(dim=-1, keepdim=True) + epsilon).sqrt() + beta
 
@@ -68,28 +70,24 @@ def feed_forward(parameters: Parameters, x):
 
 
 def encoder_block(parameters: Parameters, x):
-    """EncoderBlock.forward without dropout."""
-    (attend,), feed, norms = parts(parameters)
-    out = norm(norms[0], heads(attend, x, x, x) + x)
-    return norm(norms[1], feed_forward(feed, out) + out)
+    """EncoderBlock.forward without dropout; its parts are known by what they consist of."""
+    made = [below(parameters, f"{owner}.") for owner in dict.fromkeys(name.partition(".")[0] for name in parameters)]
+    (attend,) = (part for part in made if any(name.endswith("q.weight") for name in part))
+    (feed,) = (part for part in made if len(layers(part)) == 2 and part is not attend)
+    owners = dict.fromkeys(name.rpartition(".")[0] for name in parameters)
+    parts = [below(parameters, f"{owner}.") for owner in owners]
+    first, second = (part for part in parts if all(value.dim() == 1 for value in part.values()))
+    out = norm(first, heads(attend, x, x, x) + x)
+    return norm(second, feed_forward(feed, out) + out)
 
 
 def decoder_block(parameters: Parameters, dec_inp, enc_inp, mask=None):
-    """DecoderBlock.forward without dropout."""
-    (attend, cross), feed, norms = parts(parameters)
+    """DecoderBlock.forward without dropout; the names of its parts are those of the handout."""
+    names = "attention_self", "attention_cross", "feed_forward", "norm1", "norm2", "norm3"
+    attend, cross, feed, *norms = (below(parameters, f"{name}.") for name in names)
     out = norm(norms[0], heads(attend, dec_inp, dec_inp, dec_inp, mask) + dec_inp)
     out = norm(norms[1], heads(cross, out, enc_inp, enc_inp) + out)
     return norm(norms[2], feed_forward(feed, out) + out)
-
-
-def parts(parameters: Parameters) -> tuple[list[Parameters], Parameters, list[Parameters]]:
-    """The attentions, the feed-forward block and the norms of a block, each in the order of their making."""
-    owners = dict.fromkeys(name.partition(".")[0] for name in parameters)
-    made = [below(parameters, f"{owner}.") for owner in owners]
-    attentions = [part for part in made if any(name.endswith("q.weight") for name in part)]
-    norms = [part for part in made if len(part) == 2 and not layers(part)]
-    (feed,) = (part for part in made if len(layers(part)) == 2 and all(part is not other for other in attentions))
-    return attentions, feed, norms
 
 
 METHODS = {

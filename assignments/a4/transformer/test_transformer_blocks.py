@@ -57,7 +57,11 @@ def check_dropout(trial, name, inputs):
         trial.expect(net.part(layer).p, f"the probability of {layer}").is_between(0.3 - 1e-9, 0.3 + 1e-9)
     if layers:
         return
-    first, second = net(*inputs), net(*inputs)
+    try:
+        first, second = net(*inputs), net(*inputs)
+    except StudentError:
+        trial.note("Whether it drops was not judged: its forward, a question of its own, raises an error.")
+        return
     trial.expect(first, "y").has_shape(*inputs[0].shape).is_finite()
     if torch.equal(torch.as_tensor(first), torch.as_tensor(second)):
         raise CheckFailed("With dropout=0.3 the output in training should change from call to call, but it does not.")
