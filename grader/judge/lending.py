@@ -20,11 +20,12 @@ def gradients_of(
     given = with_floating([args, kwargs], lambda x: x.detach().clone().requires_grad_())
     with torch.enable_grad():
         results = floating_in(function(*given[0], **given[1]))
-    if [x.shape for x in results] != [x.shape for x in floating_in(douts)]:
+    upstream = floating_in(douts)
+    if [x.shape for x in results] != [x.shape for x in upstream]:
         raise ValueError("the gradients that were sent do not fit the results of the function")
     leaves = floating_in(given)
-    pairs = [(x, dout) for x, dout in zip(results, douts, strict=True) if x.requires_grad]
+    pairs = [(x, dout) for x, dout in zip(results, upstream, strict=True) if x.requires_grad]
     if not pairs:
         return [torch.zeros_like(x) for x in leaves]
-    reached, upstream = zip(*pairs, strict=True)
-    return list(torch.autograd.grad(reached, leaves, upstream, allow_unused=True, materialize_grads=True))
+    reached, weights = zip(*pairs, strict=True)
+    return list(torch.autograd.grad(reached, leaves, weights, allow_unused=True, materialize_grads=True))
