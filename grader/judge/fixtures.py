@@ -64,6 +64,11 @@ class Fixtures:
         del item.stash[PLAY]
 
     @pytest.fixture
+    def lent(self, play: Play) -> tuple[str, ...]:
+        """The paths that the question relies on, in a run with right versions of these; otherwise empty."""
+        return play.question.relies_on if play.patched else ()
+
+    @pytest.fixture
     def student(self, play: Play) -> Student:
         """The submission: a tree of proxies (see :mod:`grader.judge.student`)."""
         return play.student

@@ -9,6 +9,7 @@ from typing import Any
 
 from grader.contract.wire import Decoder, Encoder, Frame, Unsendable, WireError
 from grader.judge.changes import Changes
+from grader.judge.lending import gradients_of
 
 
 @dataclass(frozen=True)
@@ -133,4 +134,6 @@ class Objects:
             changes = Changes(*values)
             result = found(*values[0], **values[1])
             return encoder.encode([result, changes.found()])
+        if ask == "gradients" and isinstance(values, list) and len(values) == 3 and isinstance(values[1], dict):
+            return encoder.encode(gradients_of(found, *values))
         raise WireError("it asks for what cannot be asked")

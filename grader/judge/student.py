@@ -158,9 +158,13 @@ class Student:
         _refuse_unavailable(self._playing, path)
         return self._playing.player.request({"op": "get", "path": path})[0]
 
-    def replace(self, path: str, replacement: Any) -> None:
-        """Binds ``replacement`` wherever the submission's function or class of this path is bound, in this check."""
-        self._playing.player.request({"op": "patch", "path": path}, replacement)
+    def replace(self, path: str, replacement: Any, parameters: bool = False) -> None:
+        """Binds ``replacement`` wherever the submission's function or class of this path is bound, in this check.
+
+        With ``parameters``, the path is that of a method of an ``nn.Module``, and the replacement gets, in the place of
+        ``self``, a dict of the module's parameters: what students call these is theirs. Autograd reaches them.
+        """
+        self._playing.player.request({"op": "patch", "path": path, "parameters": parameters}, replacement)
 
     def missing(self, path: str) -> bool:
         """Whether the submission lacks the attribute of this dotted path."""

@@ -167,12 +167,15 @@ class Session:
         return Frame({"value": True})
 
     def _patch(self, request: Frame) -> Frame:
-        """Puts a stand-in for the reference's function wherever the submission's own is bound."""
+        """Puts a stand-in for the reference's function wherever the submission's own is bound.
+
+        Where ``parameters`` is set, a stand-in for a method of an ``nn.Module`` gets the module's parameters for self.
+        """
         path, stand_in = request.message["path"], self.values.decode(request.message["values"], request)
         module, *owner, name = path.split(".")
         own = self.library.modules.get(module)
         if owner:
-            _replace_method(getattr(own, owner[0], None), name, stand_in)
+            _replace_method(getattr(own, owner[0], None), name, stand_in, bool(request.message.get("parameters")))
             return Frame({"value": True})
         function = getattr(own, name, None)
         if own is not None and function is None:
@@ -188,9 +191,9 @@ class Session:
         return self.values.frame({}, torch.load(path, map_location="cpu", weights_only=True))
 
 
-def _replace_method(owner: Any, name: str, stand_in: JudgeRef) -> None:
+def _replace_method(owner: Any, name: str, stand_in: JudgeRef, parameters: bool) -> None:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return stand_in(self, *args, **kwargs)
+        return stand_in(dict(self.named_parameters()) if parameters else self, *args, **kwargs)
 
     if not isinstance(owner, type):
         return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from grader.contract.wire import Decoder, Encoder, Frame, Unsendable, WireError
+from grader.player.lent import followed, is_followed
 
 Ask = Callable[[dict[str, Any]], Any]
 
@@ -18,12 +20,21 @@ class JudgeRef:
         self.__dict__.update(_number=number, _attributes=attributes, _ask=ask, _attribute=attribute)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls the object in the judge and returns its plain answer."""
-        request = {"ask": "call", "j": self._number, "attribute": self._attribute}
-        result, changes = self._ask({**request, "values": [list(args), kwargs]})
+        """Calls the object in the judge and returns its plain answer, through which autograd can go back."""
+        arguments = [list(args), kwargs]
+        if is_followed(arguments):
+            return followed(self._call, partial(self._request, "gradients"), arguments)
+        return self._call(arguments)
+
+    def _call(self, arguments: list[Any]) -> Any:
+        args, kwargs = arguments
+        result, changes = self._request("call", arguments)
         for where, key, in_place, value in changes:
             _change(kwargs[where] if isinstance(where, str) else args[where], key, in_place, value)
         return result
+
+    def _request(self, what: str, values: list[Any]) -> Any:
+        return self._ask({"ask": what, "j": self._number, "attribute": self._attribute, "values": values})
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._attributes:

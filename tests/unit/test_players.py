@@ -903,3 +903,54 @@ def test_a_loader_that_is_tampered_with_harms_its_own_submission_alone(
     except SubmissionProblem:
         pass
     assert still_plays(lab)
+
+
+BORROWER = """
+import torch
+from torch import nn
+
+
+def square(x):
+    raise ValueError("this one is wrong")
+
+
+def twice(x):
+    y, (size,) = square(x)
+    return 2 * y
+
+
+def slope(x):
+    x = x.clone().requires_grad_()
+    twice(x).sum().backward()
+    return x.grad
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.own_name = nn.Parameter(torch.full((2,), 3.0))
+
+    def forward(self, x):
+        raise ValueError("this one is wrong")
+
+
+def slope_of_layer(x):
+    net = Layer()
+    net(x).sum().backward()
+    return net.own_name.grad
+"""
+
+
+def test_autograd_goes_back_through_a_function_that_the_judge_lends(stages: Stages) -> None:
+    with playing(stages.load({"lab": BORROWER})) as here:
+        here.student.replace("lab.square", lambda x: (x**2, (len(x),)))
+        x = torch.tensor([1.0, -2.0])
+        assert torch.equal(here.student.lab.twice(x), 2 * x**2)
+        assert torch.equal(here.student.lab.slope(x), 4 * x)
+
+
+def test_autograd_reaches_the_parameters_of_a_module_whose_method_is_lent(stages: Stages) -> None:
+    with playing(stages.load({"lab": BORROWER})) as here:
+        here.student.replace("lab.Layer.forward", lambda own, x: own["own_name"] * x, parameters=True)
+        x = torch.tensor([1.0, -2.0])
+        assert torch.equal(here.student.lab.slope_of_layer(x), x)

@@ -14,7 +14,7 @@ from grader.contract.assignment import Rules
 from grader.contract.verdict import RuleBroken
 from grader.judge.players import Loader
 from grader.judge.rules.checks import FORBIDDEN_CALL, RuleChecks
-from grader.judge.rules.loops import loop_depth
+from grader.judge.rules.loops import loop_count, loop_depth
 from grader.judge.rules.names import forbidden
 from grader.judge.rules.text import dynamic_uses, forbidden_uses
 from grader.judge.source import Texts
@@ -203,10 +203,25 @@ def test_loops_are_counted_through_calls(text: str, depth: int) -> None:
     assert loop_depth(texts(m=text), "m.f") == depth
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("def f(x): return x @ x", 0),
+        ("def f(x):\n    for i in x: pass\n    for j in x: pass", 2),
+        ("def f(x):\n    for i in x:\n        while j: pass", 2),
+        ("def f(x): return [i for i in x], {i: j for i in x for j in x}", 3),
+        ("def f(x):\n    for i in x: g(i), g(i)\ndef g(x):\n    for i in x: f(i)", 2),
+    ],
+    ids=range(5),
+)
+def test_loops_are_counted_whether_they_are_nested_or_not(text: str, count: int) -> None:
+    assert loop_count(texts(m=text), "m.f") == count
+
+
 def test_a_maze_of_calls_is_counted_at_once() -> None:
     maze = "".join(f"def f{i}(x): return f{i + 1}(x), f{i + 1}(x)\n" for i in range(300))
     started = time.monotonic()
-    assert loop_depth(texts(m=maze), "m.f0") == 0
+    assert loop_depth(texts(m=maze), "m.f0") == loop_count(texts(m=maze), "m.f0") == 0
     assert time.monotonic() - started < 5
 
 
@@ -229,6 +244,12 @@ def two_loops(x):
     for i in range(len(x)):
         for j in range(len(x)):
             out[i, j] = x[i] @ x[j]
+    return out
+def loops_in_a_row(x):
+    sums = [row.sum() for row in x]
+    out = x.new_zeros(len(x))
+    for i, total in enumerate(sums):
+        out[i] = 2 * total
     return out
 def while_loop(x):
     i, out = 0, 0
@@ -361,6 +382,19 @@ def test_the_number_of_loops_has_a_range(
     else:
         with pytest.raises(RuleBroken, match=said):
             growing.ask(question)
+
+
+def test_loops_in_a_row_count_together_where_that_is_asked_for(growing: Growing) -> None:
+    two = {"at_least": 2, "at_most": 2}
+    growing.ask(lambda checks, m: checks.loops(m.loops_in_a_row, [SMALL], [LARGE], **two, in_a_row=True))
+    growing.ask(lambda checks, m: checks.loops(m.two_loops, [SMALL], [LARGE], **two, in_a_row=True))
+    for name, in_a_row in (("loops_in_a_row", False), ("for_loop", True), ("vectorised", True)):
+        with pytest.raises(RuleBroken, match="2 explicit loops"):
+            growing.ask(
+                lambda checks, m, name=name, in_a_row=in_a_row: checks.loops(
+                    getattr(m, name), [SMALL], [LARGE], **two, in_a_row=in_a_row
+                )
+            )
 
 
 @pytest.mark.parametrize("name", ["forbidden_call", "hidden_call", "forbidden_method"])

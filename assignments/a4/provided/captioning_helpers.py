@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 __all__ = [
+    "GivenFeatures",
     "attention_visualizer",
     "build_vocabulary",
     "decode_captions",
@@ -139,6 +140,17 @@ def imagenet_trunk():
     net = regnet_x_400mf()
     net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     return torch.nn.Sequential(net.stem, net.trunk_output)
+
+
+class GivenFeatures(torch.nn.Module):
+    """Stands for an ImageEncoder: the features (N, out_channels, 4, 4) of images come from a function."""
+
+    def __init__(self, function, out_channels):
+        super().__init__()
+        self.function, self.out_channels = function, out_channels
+
+    def forward(self, images):
+        return self.function(images)
 
 
 # ---- training ------------------------------------------------------------------------------------------------------

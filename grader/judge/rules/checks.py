@@ -8,7 +8,7 @@ from typing import Any
 from grader.contract.assignment import Rules
 from grader.contract.verdict import Explanation, RuleBroken
 from grader.judge.rules.growth import Growth, growth
-from grader.judge.rules.loops import loop_depth
+from grader.judge.rules.loops import loop_count, loop_depth
 from grader.judge.rules.sightings import Sightings
 from grader.judge.source import Texts
 from grader.judge.student import Function, Traceable
@@ -48,7 +48,13 @@ class RuleChecks:
         self.loops(function, small, large, at_most=0)
 
     def loops(
-        self, function: Function, small: Sequence[Any], large: Sequence[Any], at_least: int = 0, at_most: int = 2
+        self,
+        function: Function,
+        small: Sequence[Any],
+        large: Sequence[Any],
+        at_least: int = 0,
+        at_most: int = 2,
+        in_a_row: bool = False,
     ) -> None:
         """Raises :class:`RuleBroken` when the number of nested loops over the data is not in the range.
 
@@ -57,13 +63,15 @@ class RuleChecks:
             small, large: positional arguments of two sizes; every dimension that may be looped over grows by the same
                 factor, at least 4.
             at_least, at_most: the range.
+            in_a_row: whether loops that stand one after the other, over the data as well, also make up ``at_least``.
         """
         growth = self.growth(function, small, large)
         depth = loop_depth(self._texts, function._path)
         evidence = f"text: {depth} nested loops; {growth}"
         if growth.order > at_most:
             raise RuleBroken(self._too_many(growth.order, at_most, evidence))
-        if growth.order < at_least:
+        enough = in_a_row and growth.order >= 1 and loop_count(self._texts, function._path) >= at_least
+        if growth.order < at_least and not enough:
             raise RuleBroken(self._too_few(growth.order, at_least, evidence))
         if depth > at_most:
             self._note("There is a loop in the text, but its length does not depend on the size of the data: accepted.")

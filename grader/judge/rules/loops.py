@@ -20,6 +20,25 @@ def loop_depth(texts: Texts, function: str) -> int:
     return _depth_of(texts, start, {}) if start else 0
 
 
+def loop_count(texts: Texts, function: str) -> int:
+    """How many loops there are in ``function`` and in what it calls inside the submission, nested or not."""
+    start = texts.find(function)
+    return _count_of(texts, start, set()) if start else 0
+
+
+def _count_of(texts: Texts, here: Reached, known: set[ast.AST]) -> int:
+    """``known``: definitions whose loops were counted."""
+    if here.node in known or len(known) >= MOST_CALLS:
+        return 0
+    known.add(here.node)
+    count = 0
+    for node in ast.walk(here.node):
+        name = dotted(node) if isinstance(node, ast.Name | ast.Attribute) else None
+        target = texts.named(here, name) if name else None
+        count += _own_loops(here, node) + (_count_of(texts, target, known) if target else 0)
+    return count
+
+
 def _depth_of(texts: Texts, here: Reached, known: dict[ast.AST, int], calls: int = 0) -> int:
     """``known``: depths found so far. A definition that is met again while it is looked at calls itself: a loop."""
     if here.node not in known and calls < MOST_CALLS:

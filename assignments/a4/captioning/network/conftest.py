@@ -12,6 +12,9 @@ import torch
 
 from grader.contract.verdict import CheckFailed, SubmissionProblem
 
+from .. import formulas
+from ..weights import Roles
+
 MODULE = "rnn_lstm_captioning"
 Weights = dict[str, torch.Tensor]
 
@@ -34,28 +37,9 @@ class Encoder:
         coarse = torch.nn.functional.adaptive_avg_pool2d(images.float(), 4) - 0.5
         return torch.tanh(torch.einsum("dc,nchw->ndhw", self.mix, coarse) + self.shift)
 
-    forward = __call__
-
     def lent(self, *_: Any, **__: Any) -> Any:
-        """What the player gets in its place."""
-        return self.kit.student.standin(self, *LENT)
-
-    train = eval = to = cuda = cpu = float = double = requires_grad_ = lent
-
-    def parameters(self) -> list[Any]:
-        return []
-
-    modules = children = buffers = parameters
-
-
-LENT = (
-    "out_channels", "forward", "train", "eval", "to", "cuda", "cpu", "float", "double", "requires_grad_", "parameters",
-    "modules", "children", "buffers",
-)  # fmt: skip
-PARTS = (
-    "rnn_step_forward", "rnn_forward", "WordEmbedding.forward", "temporal_softmax_loss", "LSTM.step_forward",
-    "LSTM.forward", "dot_product_attention", "AttentionLSTM.step_forward", "AttentionLSTM.forward",
-)  # fmt: skip
+        """What the player gets in its place: a module of its own, which asks for the features here."""
+        return self.kit.student.captioning_helpers.GivenFeatures(self, self.out_channels)
 
 
 class Captioner:
@@ -112,7 +96,7 @@ class Captioner:
         matrices = {"W_embed": (V, W), "project": (D, H), "score": (H, V), "Wx": (W, G), "Wh": (H, G)}
         if self.cell_type == "attn":
             matrices["Wattn"] = (H, G)
-        return self.kit.roles(self.net.state_dict(), matrices, {"bp": "project", "bs": "score", "b": "Wx"})
+        return Roles(self.net.state_dict(), matrices, {"bp": "project", "bs": "score", "b": "Wx"})
 
     def _draw(self) -> Weights:
         D, W, H, V = self.D, self.W, self.H, self.V
@@ -168,18 +152,18 @@ class Captioner:
         return A, A.mean((2, 3))
 
     def right_loss(self, images: torch.Tensor, captions: torch.Tensor) -> torch.Tensor:
-        right, w = self.kit.right, {role: value.double() for role, value in self.weights.items()}
+        w = {role: value.double() for role, value in self.weights.items()}
         A, h0 = self._start(images)
         x = w["W_embed"][captions[:, :-1]]
         if self.cell_type == "attn":
-            h = right.attn(x, A, w["Wx"], w["Wh"], w["Wattn"], w["b"])
+            h = formulas.attention_lstm(x, A, w["Wx"], w["Wh"], w["Wattn"], w["b"])
         else:
-            h = getattr(right, self.cell_type)(x, h0, w["Wx"], w["Wh"], w["b"])
-        return right.loss(h @ w["score"] + w["bs"], captions[:, 1:], self.ignore_index)
+            h = getattr(formulas, self.cell_type)(x, h0, w["Wx"], w["Wh"], w["b"])
+        return formulas.temporal_loss(h @ w["score"] + w["bs"], captions[:, 1:], self.ignore_index)
 
     def right_sample(self, images: torch.Tensor, length: int) -> tuple[torch.Tensor, torch.Tensor, float]:
         """The words, the attention weights, and by how much the best word was ahead of the second, at least."""
-        right, w = self.kit.right, {role: value.double() for role, value in self.weights.items()}
+        w = {role: value.double() for role, value in self.weights.items()}
         A, h = self._start(images)
         c = h if self.cell_type == "attn" else torch.zeros_like(h)
         word = torch.full((len(h),), self.words.index("<START>"))
@@ -187,12 +171,12 @@ class Captioner:
         for _ in range(length):
             x = w["W_embed"][word]
             if self.cell_type == "rnn":
-                h = right.rnn_step(x, h, w["Wx"], w["Wh"], w["b"])
+                h = formulas.rnn_step(x, h, w["Wx"], w["Wh"], w["b"])
             elif self.cell_type == "lstm":
-                h, c = right.lstm_step(x, h, c, w["Wx"], w["Wh"], w["b"])
+                h, c = formulas.lstm_step(x, h, c, w["Wx"], w["Wh"], w["b"])
             else:
-                attn, look = right.attention(h, A)
-                h, c = right.attention_step(x, h, c, attn, w["Wx"], w["Wh"], w["Wattn"], w["b"])
+                attn, look = formulas.attention(h, A)
+                h, c = formulas.attention_step(x, h, c, attn, w["Wx"], w["Wh"], w["Wattn"], w["b"])
                 looks.append(look)
             scores = h @ w["score"] + w["bs"]
             best = scores.topk(2, dim=1)
@@ -294,12 +278,3 @@ class Captioner:
             raise CheckFailed("The network's state_dict should be a dict after training as before.")
         keys = self.roles.keys.values()
         return [key for key in keys if torch.is_tensor(state.get(key)) and torch.equal(state[key], before[key])]
-
-    def replace_parts(self, reference: Any) -> None:
-        """Puts the reference's version of all parts in the place of the submission's own."""
-        for path in PARTS:
-            if self.kit.has(path):
-                target = getattr(reference, MODULE)
-                for name in path.split("."):
-                    target = getattr(target, name)
-                self.kit.student.replace(f"{MODULE}.{path}", target)

@@ -4,16 +4,12 @@ The image encoder is replaced by one whose features are known. Everything is com
 cells under the same weights; words are compared up to the first `<END>`.
 """
 
-from functools import partial
-
-import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
 
-from grader.contract.verdict import CheckFailed, Explanation, StudentError, SubmissionProblem
+from grader.contract.verdict import CheckFailed, Explanation, StudentError
 
 LARGER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the class."
-CELLS = {"rnn": "RNN", "lstm": "LSTM", "attn": "AttentionLSTM"}
-CELL_TYPES = tuple(CELLS)
+CELL_TYPES = ("rnn", "lstm", "attn")
 PLAIN = ["<NULL>", *(f"word{i}" for i in range(10))]
 STEPS, SMALL, RATES = 15, 0.4, {"rnn": 0.01, "lstm": 0.01, "attn": 0.004}
 ENDLESS = ["<NULL>", "<START>", *(f"word{i}" for i in range(11))]
@@ -95,17 +91,10 @@ def test_padding(captioner):
 @number("13.5")
 @weight(1)
 @visibility("visible")
-def test_learns(kit, captioner, reference, expect):
+def test_learns(kit, captioner):
     """CaptioningRNN learns a few captions by heart: the gradients of its loss reach its parameters."""
     for cell_type in CELL_TYPES:
-        network = captioner(cell_type, H=16, ignore_index=0)
-        try:
-            check_learns(kit, network)
-        except SubmissionProblem as failure:
-            if not parts_are_to_blame(kit, network, reference):
-                raise failure from None
-            kit.note(f"Training with {cell_type!r} was not judged: a part that it is made of is wrong.")
-            return  # the parts have been replaced
+        check_learns(kit, captioner(cell_type, H=16, ignore_index=0))
 
 
 def check_learns(kit, network):
@@ -133,47 +122,6 @@ def check_learns(kit, network):
             f"With cell_type={network.cell_type!r} training does not change {', '.join(unmoved)[:200]}: no gradient "
             "reaches it. Is it cut off, by .detach() or a new tensor?"
         )
-
-
-def parts_are_to_blame(kit, network, reference):
-    """Whether the loss is right with the reference's parts, and something is wrong with the submission's own."""
-    name = "rnn_lstm_captioning.temporal_softmax_loss"
-    if kit.student.get(name) is reference.rnn_lstm_captioning.temporal_softmax_loss:
-        return False  # the parts have been replaced already, by such as autograd cannot follow
-    if carries_gradients(kit, network.cell_type) and is_right(network):
-        return False
-    network.replace_parts(reference)
-    return is_right(network)
-
-
-def is_right(network):
-    """Whether the loss is right, with the weights that the check drew."""
-    try:
-        network.reset()
-        network.check_loss()
-    except SubmissionProblem:
-        return False
-    return True
-
-
-def carries_gradients(kit, cell_type):
-    """Whether word vectors, recurrent cell and loss, each for itself, hand a gradient on to all that they are given."""
-    module, single = kit.module, {"dtype": torch.float32}
-    words, normal = kit.draw.integers(0, 5, 2, 4), partial(kit.draw.normal, **single)
-    try:
-        cell = getattr(module, CELLS[cell_type])(3, 4)
-        start = normal(2, 4, 4, 4) if cell_type == "attn" else normal(2, 4)
-        embedding = module.WordEmbedding(5, 3)
-        tried = (
-            (embedding, [words], normal(2, 4, 3), embedding),
-            (cell, [normal(2, 4, 3), start], normal(2, 4, 4), cell),
-            (module.temporal_softmax_loss, [normal(2, 4, 5), words], torch.ones(()), None),
-        )
-        found = [kit.student.captioning_helpers.differentiate(f, at, [dout], owner) for f, at, dout, owner in tried]
-    except SubmissionProblem:
-        return False
-    grads = [grad for _, inputs, own in found for grad in (*inputs, *own.values()) if grad is not None]
-    return all(torch.is_tensor(grad) and bool(grad.any()) for grad in grads)
 
 
 @number("13.6")
