@@ -57,6 +57,10 @@ def test_a_name_of_the_trace_is_what_people_write(name: str, known: str) -> None
     ("name", "rule", "broken"),
     [
         ("torch.conv2d", "torch.nn", True),
+        ("torch.ops.aten.lstm_cell", "torch.nn.LSTMCell", True),
+        ("aten.lstm_cell.default", "torch.nn.LSTMCell", True),
+        ("torch._C._get_operation_overload", "torch.nn.LSTMCell", True),
+        ("torch._refs.nn.functional.layer_norm", "torch.nn.LSTMCell", True),
         ("torch.conv_transpose2d", "torch.nn", True),
         ("torch.native_batch_norm", "torch.nn.functional.batch_norm", True),
         ("torch.nn.functional.conv2d", "torch.conv2d", True),

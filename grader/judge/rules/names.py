@@ -37,6 +37,19 @@ SAME_THING = {
     ),
 }
 
+# Wherever anything is forbidden, so are the ways to all of torch under other names. What is built of several operators
+# is taken apart before the trace can see its own.
+WAYS_ROUND = (
+    "torch.ops",
+    "torch._ops",
+    "torch._C._get_operation_overload",
+    "torch._C._jit_get_operation",
+    "torch.library",
+    "torch._refs",
+    "torch._prims",
+    "torch._decomp",
+)
+
 # Where torch keeps what has a shorter name. The patterns are tried in this order.
 _HOMES = tuple(
     (re.compile(home), name)
@@ -75,7 +88,7 @@ def forbidden(name: str, rules: Rules) -> str | None:
     spellings = list(_spellings(name))
     if any(_covers(allowed, spelling) for allowed in rules.allowed for spelling in spellings):
         return None
-    for rule in rules.forbidden:
+    for rule in (*rules.forbidden, *WAYS_ROUND) if rules.forbidden else ():
         if any(_covers(known, spelling) for known in _known(rule) for spelling in spellings):
             return name
     return None
