@@ -276,5 +276,4 @@ class Captioner:
         state, before = self.net.state_dict(), self.roles.filled({r: scale * v for r, v in self.weights.items()})
         if type(state) is not dict:
             raise CheckFailed("The network's state_dict should be a dict after training as before.")
-        keys = self.roles.keys.values()
-        return [key for key in keys if torch.is_tensor(state.get(key)) and torch.equal(state[key], before[key])]
+        return self.roles.unmoved(before, state)
