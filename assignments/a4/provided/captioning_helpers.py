@@ -153,6 +153,18 @@ class GivenFeatures(torch.nn.Module):
         return self.function(images)
 
 
+class GivenExtractor(GivenFeatures):
+    """The same in the place of 2020's FeatureExtractor: features (N, out_channels) where it is to pool them."""
+
+    def __init__(self, function, out_channels, pooling=False):
+        super().__init__(function, out_channels)
+        self.pooling = pooling
+
+    def extract_mobilenet_feature(self, img, verbose=False):
+        features = self(img)
+        return features.mean(dim=(2, 3)) if self.pooling else features
+
+
 # ---- training ------------------------------------------------------------------------------------------------------
 
 
@@ -200,19 +212,19 @@ def differentiate(f, inputs, douts, module=None):
     inputs: its arguments. douts: a gradient for each of these outputs, in a list. module: whose parameters are
     differentiated, too.
 
-    -> outputs (list), gradients of the inputs (list, None for integers), gradients of the parameters (dict by name).
+    -> outputs (list), gradients of the inputs (list, None where there can be none), gradients of the parameters (dict by name).
     What does not reach the outputs has the gradient zero. Raises ValueError where autograd cannot follow f at all.
     """
-    given = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    given = [x.detach().clone().requires_grad_(x.is_floating_point()) if torch.is_tensor(x) else x for x in inputs]
     parameters = dict(module.named_parameters()) if module is not None else {}
     found = f(*given)
     outputs = list(found)[: len(douts)] if isinstance(found, tuple) else [found]
     if not any(out.requires_grad for out in outputs):
         raise ValueError("The result does not depend on the inputs in a way that autograd can follow.")
-    leaves = [x for x in (*given, *parameters.values()) if x.requires_grad]
+    leaves = [x for x in (*given, *parameters.values()) if getattr(x, "requires_grad", False)]
     total = sum((out * dout).sum() for out, dout in zip(outputs, douts, strict=True))
     grads = iter(torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True))
-    of_inputs = [next(grads) if x.requires_grad else None for x in given]
+    of_inputs = [next(grads) if getattr(x, "requires_grad", False) else None for x in given]
     of_parameters = {name: next(grads) for name, p in parameters.items() if p.requires_grad}
     return [out.detach() for out in outputs], of_inputs, of_parameters
 

@@ -159,13 +159,18 @@ def draw(data, x, y, ax):
 
 
 def parameters(net):
-    """{name: value} of a module's parameters."""
-    return {name: p.detach().clone() for name, p in net.named_parameters()}
+    """{name: value} of a module's parameters; one that has several names appears under each."""
+    return {name: p.detach().clone() for name, p in net.named_parameters(remove_duplicate=False)}
+
+
+def size(net):
+    """How many numbers a module learns; what has several names counts once."""
+    return sum(p.numel() for p in net.parameters())
 
 
 def parts(net):
     """{name: name of the class} of all modules inside a module, such as {"norm1": "LayerNormalization"}."""
-    return {name: type(part).__name__ for name, part in net.named_modules() if name}
+    return {name: type(part).__name__ for name, part in net.named_modules(remove_duplicate=False) if name}
 
 
 def gradients(function, inputs, dout):
@@ -178,7 +183,8 @@ def gradients(function, inputs, dout):
     A gradient that was never reached by the chain rule is zero.
     """
     given = [x.detach().clone().requires_grad_() if _is_floating(x) else x for x in inputs]
-    parameters = dict(function.named_parameters()) if isinstance(function, torch.nn.Module) else {}
+    named = function.named_parameters(remove_duplicate=False) if isinstance(function, torch.nn.Module) else ()
+    parameters = dict(named)
     out = function(*given)
     out = out[0] if isinstance(out, tuple) else out
     leaves = [x for x in given if _is_floating(x)] + list(parameters.values())

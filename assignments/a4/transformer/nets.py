@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -41,9 +42,9 @@ class Trial:
         """A network of the submission in float64, with weights that this check draws."""
         return self.net(getattr(self.own, name)(*sizes).double())
 
-    def net(self, remote: Any) -> Net:
-        """A network in float64 with weights that this check draws."""
-        return Net(self, remote)
+    def net(self, remote: Any, bare: bool = False) -> Net:
+        """A network in float64 with weights that this check draws; it may have none where `bare` is set."""
+        return Net(self, remote, bare)
 
     def either(self, got: Any, name: str, *rights: Callable[[], torch.Tensor]) -> None:
         """`got` is one of some right results; what is wrong is told by comparison with the first."""
@@ -82,20 +83,29 @@ class Net:
         parts: name -> name of the class of every module inside.
     """
 
-    def __init__(self, trial: Trial, remote: Any) -> None:
+    def __init__(self, trial: Trial, remote: Any, bare: bool = False) -> None:
         self.trial, self.remote = trial, remote
         first = trial.student.transformer_helpers.parameters(remote)
-        if type(first) is not dict or not first:
+        if type(first) is not dict or not (first or bare):
             raise CheckFailed("The network has no parameters. Assign its layers to attributes of self in __init__.")
         for name, value in first.items():
             trial.expect(value, name).is_finite()
         self.parts = trial.student.transformer_helpers.parts(remote)
         self.fill({name: self._drawn(value) for name, value in first.items()})
+        if self._shares(first):
+            # Of what has several names, the last one counts.
+            self.fill(trial.student.transformer_helpers.parameters(remote))
 
     def _drawn(self, value: torch.Tensor) -> torch.Tensor:
         if value.dim() == 2:
-            return self.trial.draw.normal(*value.shape, scale=value.shape[1] ** -0.5)
+            return self.trial.draw.normal(*value.shape, scale=max(value.shape[1], 1) ** -0.5)
         return (value == 1).double() + self.trial.draw.normal(*value.shape, scale=0.3)
+
+    @staticmethod
+    def _shares(first: dict[str, torch.Tensor]) -> bool:
+        """Whether two matrices begin with the same numbers, as those do that are one and the same."""
+        matrices = [value for value in first.values() if value.dim() == 2]
+        return any(torch.equal(one, other) for one, other in combinations(matrices, 2))
 
     def fill(self, weights: dict[str, torch.Tensor]) -> None:
         """Gives the network these parameters."""
@@ -130,7 +140,17 @@ class Net:
 
     def linear(self, name: str, x: torch.Tensor) -> torch.Tensor:
         """A linear layer of the network, computed here."""
-        return F.linear(x, self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias"))
+        weight = self.weights.get(f"{name}.weight")
+        if weight is None or weight.dim() != 2 or weight.shape[1] != x.shape[-1]:
+            have = "none" if weight is None else str(tuple(weight.shape))
+            raise CheckFailed(
+                Explanation(
+                    f"{name} should be an nn.Linear that takes {x.shape[-1]} numbers.",
+                    expected=f"a parameter {name}.weight of shape (..., {x.shape[-1]})",
+                    got=have,
+                )
+            )
+        return F.linear(x, weight, self.weights.get(f"{name}.bias"))
 
     def shaped(self, out: int, inp: int) -> list[str]:
         """The names of the linear layers of this shape, in the order in which they were made."""
@@ -163,6 +183,8 @@ class Net:
         if missing:
             raise CheckFailed(f"The parameters {', '.join(missing)} have no gradient.")
         names = list(self.weights)
+        if not names:
+            return
         self._slope("the parameters", [got[2][n] for n in names], [self.weights[n] for n in names], None, dout, inputs)
 
     def _moved(self, inputs: Sequence[Any], i: int, moved: Sequence[torch.Tensor]) -> Any:

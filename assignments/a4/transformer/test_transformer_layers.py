@@ -56,9 +56,10 @@ def norm(trial, expect):
         first = trial.student.transformer_helpers.parameters(remote)
         for name, value in first.items() if type(first) is dict else ():
             expect(value, name).is_finite()
-        names = roles(first, M)
-        net = trial.net(remote)
-        gamma, beta = (net.weights[names[role]].reshape(M) for role in ("gamma", "beta"))
+        net, (gamma, beta) = trial.net(remote, bare=True), (torch.ones(M), torch.zeros(M))
+        if first:  # a scale and a shift that are no parameters are paid for above
+            names = roles(first, M)
+            gamma, beta = (net.weights[names[role]].reshape(M) for role in ("gamma", "beta"))
 
         def right(x, outside=False):
             centred = x - x.mean(dim=-1, keepdim=True)

@@ -16,6 +16,7 @@ from .. import formulas
 from ..weights import Roles
 
 MODULE = "rnn_lstm_captioning"
+CHANNELS, CHANNELS_OF_2020 = 400, 1280
 Weights = dict[str, torch.Tensor]
 
 
@@ -29,7 +30,7 @@ class Encoder:
     """Stands for the ImageEncoder: images (N, 3, H, W) -> features (N, channels, 4, 4), cheap, and right to the bit."""
 
     def __init__(self, kit: Any, channels: int) -> None:
-        self.kit, self.out_channels = kit, channels
+        self.kit, self.out_channels, self.is_part = kit, channels, False
         self.mix = kit.draw.normal(channels, 3, dtype=torch.float32, scale=3.0)
         self.shift = kit.draw.normal(channels, 1, 1, dtype=torch.float32)
 
@@ -39,7 +40,13 @@ class Encoder:
 
     def lent(self, *_: Any, **__: Any) -> Any:
         """What the player gets in its place: a module of its own, which asks for the features here."""
+        self.is_part = True
         return self.kit.student.captioning_helpers.GivenFeatures(self, self.out_channels)
+
+    def lent_extractor(self, pooling: Any = False, *_: Any, **__: Any) -> Any:
+        """The same for files of 2020, whose extractor pools the features if it is told to."""
+        self.is_part = True
+        return self.kit.student.captioning_helpers.GivenExtractor(self, self.out_channels, bool(pooling))
 
 
 class Captioner:
@@ -48,7 +55,8 @@ class Captioner:
     Args:
         kit: the fixtures.
         cell_type: rnn, lstm or attn.
-        D, W, H: channels of the image features, sizes of word vectors and state.
+        D, W, H: channels of the image features (0: as the course's encoder gives them), sizes of word vectors and
+            state.
         words: the vocabulary in its order.
         ignore_index: the word that costs nothing.
     """
@@ -57,7 +65,7 @@ class Captioner:
         self,
         kit: Any,
         cell_type: str,
-        D: int = 400,
+        D: int = 0,
         W: int = 5,
         H: int = 7,
         words: Any = None,
@@ -65,12 +73,17 @@ class Captioner:
     ) -> None:
         self.kit, self.cell_type, self.ignore_index = kit, cell_type, ignore_index
         self.words = words or ["<NULL>", "<START>", "<END>", "<UNK>", *(f"word{i}" for i in range(9))]
-        self.D, self.W, self.H, self.V = D, W, H, len(self.words)
-        self.takes_features = not kit.has("ImageEncoder")
-        self.encoder = Encoder(kit, D)
-        if not self.takes_features:
+        self.W, self.H, self.V = W, H, len(self.words)
+        self.is_of_2020 = not kit.has("ImageEncoder")
+        self.D = D or (CHANNELS_OF_2020 if self.is_of_2020 else CHANNELS)
+        self.encoder = Encoder(kit, self.D)
+        if not self.is_of_2020:
             kit.student.replace(f"{MODULE}.ImageEncoder", self.encoder.lent)
+        elif kit.has("FeatureExtractor"):
+            kit.student.replace(f"{MODULE}.FeatureExtractor", self.encoder.lent_extractor)
         self.net = self._make()
+        # In 2020 a network that makes no extractor for itself is given what one made of the images.
+        self.takes_features = self.is_of_2020 and not self.encoder.is_part
         self.roles = self._roles()
         self.weights = self._draw()
         self.reset()
@@ -80,7 +93,7 @@ class Captioner:
         word_to_idx = {word: i for i, word in enumerate(self.words)}
         make = partial(self.kit.module.CaptioningRNN, word_to_idx, **sizes)
         names = [self.cell_type, *(["attention"] if self.cell_type == "attn" else [])]
-        if self.takes_features:
+        if self.is_of_2020:
             names.reverse()
         try:
             return make(cell_type=names[0])

@@ -37,18 +37,36 @@ def test_vocabulary(captioner):
 
 
 @number("12.3")
-@weight(1)
+@weight(0.5)
 @visibility("visible")
 def test_cell_types(captioner, student):
+    """CaptioningRNN refuses cell types that do not exist."""
+    captioner("rnn")
+    try:
+        unknown_cell(student)
+    except StudentError:
+        return
+    raise CheckFailed(Explanation("cell_type='gru' was accepted.", expected="an error", got="a network"))
+
+
+@number("12.4")
+@weight(0.5)
+@visibility("visible")
+def test_cell_types_error(captioner, student):
     """CaptioningRNN refuses cell types that do not exist with a ValueError."""
     captioner("rnn")
     try:
-        student.rnn_lstm_captioning.CaptioningRNN({word: i for i, word in enumerate(PLAIN)}, cell_type="gru")
+        unknown_cell(student)
     except StudentError as error:
         if "ValueError" in error.error_types:
             return
         raise
     raise CheckFailed(Explanation("cell_type='gru' was accepted.", expected="a ValueError", got="a network"))
+
+
+def unknown_cell(student):
+    """Asks for a cell type that does not exist."""
+    student.rnn_lstm_captioning.CaptioningRNN({word: i for i, word in enumerate(PLAIN)}, cell_type="gru")
 
 
 # ---- 13. CaptioningRNN.forward -------------------------------------------------------------------------------------

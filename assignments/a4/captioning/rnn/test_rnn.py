@@ -307,12 +307,13 @@ def loss(student, expect):
 
 
 @number("6.1")
-@weight(1.5)
+@weight(1)
 @visibility("visible")
 def test_loss(loss, draw):
     """temporal_softmax_loss sums over the steps and averages over the captions, where nothing is to be ignored."""
-    loss(draw.normal(4, 3, 6, scale=2.0), draw.labels(12, 6).view(4, 3))
-    loss(draw.normal(2, 5, 4, scale=2.0), draw.labels(10, 4).view(2, 5), None)
+    # A word that does not occur: the course always says what is to be ignored.
+    loss(draw.normal(4, 3, 7, scale=2.0), draw.labels(12, 6).view(4, 3), 6)
+    loss(draw.normal(2, 5, 5, scale=2.0), 1 + draw.labels(10, 4).view(2, 5), 0)
 
 
 @number("6.2")
@@ -335,8 +336,8 @@ def test_loss_autograd(student, draw, expect):
         student.captioning_helpers.differentiate,
     )
     leaf = x.clone().requires_grad_()
-    (exact,) = torch.autograd.grad(right_loss(leaf, y), leaf)
-    _, grads, _ = differentiate(function, [x.clone(), y], [torch.ones((), dtype=x.dtype)])
+    (exact,) = torch.autograd.grad(right_loss(leaf, y, 0), leaf)
+    _, grads, _ = differentiate(function, [x.clone(), y, 0], [torch.ones((), dtype=x.dtype)])
     expect(grads[0], "the gradient of x").matches(exact, dtype=False)
     _, after = function.observed(x.clone(), y.clone(), 0)
     expect(after[0], "x").is_unchanged_from(x)
@@ -349,3 +350,12 @@ def test_loss_autograd(student, draw, expect):
 def test_loss_stable(loss, draw):
     """temporal_softmax_loss stays finite for scores of some hundreds."""
     loss(draw.normal(3, 4, 5, scale=500.0), padded(draw, 3, 4, 5), 0)
+
+
+@number("6.5")
+@weight(0.5)
+@visibility("visible")
+def test_loss_of_all_words(loss, draw):
+    """temporal_softmax_loss counts all words where ignore_index is None, which is its default."""
+    loss(draw.normal(4, 3, 6, scale=2.0), draw.labels(12, 6).view(4, 3))
+    loss(draw.normal(2, 5, 4, scale=2.0), draw.labels(10, 4).view(2, 5), None)
