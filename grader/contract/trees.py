@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
 
 def is_floating(value: Any) -> bool:
     """Whether ``value`` is a tensor that can have a gradient."""
-    return hasattr(value, "is_floating_point") and bool(value.is_floating_point())
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def floating_in(tree: Any) -> list[torch.Tensor]:

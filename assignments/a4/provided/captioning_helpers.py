@@ -212,7 +212,7 @@ def differentiate(f, inputs, douts, module=None):
     inputs: its arguments. douts: a gradient for each of these outputs, in a list. module: whose parameters are
     differentiated, too.
 
-    -> outputs (list), gradients of the inputs (list, None where there can be none), gradients of the parameters (dict by name).
+    -> outputs (list), gradients of the inputs (list, None where there can be none), of the parameters (dict by name).
     What does not reach the outputs has the gradient zero. Raises ValueError where autograd cannot follow f at all.
     """
     given = [x.detach().clone().requires_grad_(x.is_floating_point()) if torch.is_tensor(x) else x for x in inputs]
