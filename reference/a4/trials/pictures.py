@@ -6,8 +6,11 @@ import torch
 from captioning_helpers import attention_visualizer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from torch.nn.functional import pad
 
 ROW = 8  # pictures of attention side by side
+MARGIN = 4  # pixels around each
+LABEL = 25  # pixels below each, for the word
 
 
 def captions_under_images(path, images, told, columns=4):
@@ -16,15 +19,16 @@ def captions_under_images(path, images, told, columns=4):
     images (N, 3, H, W) uint8; told: {name: N texts}. What every network wrote stands behind its name.
     """
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(3.4 * columns, 5.0 * rows), dpi=100, layout="constrained")
+    figure = Figure(figsize=(3.4 * columns, 5.4 * rows), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3.0, 2.0] * rows)
+    axes = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3.0, 2.4] * rows)
     for ax in axes.flat:
         ax.axis("off")
     for i, image in enumerate(images):
         row, column = divmod(i, columns)
         axes[2 * row, column].imshow(image.permute(1, 2, 0).numpy())
-        lines = [fill(f"{name}: {texts[i]}", 40, subsequent_indent="    ") for name, texts in told.items()]
+        axes[2 * row, column].set_anchor("W")
+        lines = [fill(f"{name}: {texts[i]}", 38, subsequent_indent="    ") for name, texts in told.items()]
         axes[2 * row + 1, column].text(0, 1, "\n".join(lines), va="top", size=10, linespacing=1.3)
     figure.savefig(path)
 
@@ -37,7 +41,7 @@ def attention_word_by_word(path, images, weights, texts):
     blocks = []
     for image, looks, text in zip(images, weights, texts, strict=True):
         tiles = [attention_visualizer(image / 255, look, word) for look, word in zip(looks, text.split(), strict=False)]
-        whole = torch.nn.functional.pad(image, (0, 0, 0, tiles[0].shape[1] - image.shape[1]), value=255)
+        whole = pad(image, (0, 0, 0, LABEL), value=255)
         blocks.append(in_rows([whole, *tiles]))
     picture = torch.cat(blocks, dim=1).permute(1, 2, 0)
     figure = Figure(figsize=(picture.shape[1] / 100, picture.shape[0] / 100), dpi=100)
@@ -47,8 +51,9 @@ def attention_word_by_word(path, images, weights, texts):
 
 
 def in_rows(tiles):
-    """Tiles (3, H, W) uint8 in rows of ROW on white, with a margin. -> one picture."""
+    """Tiles (3, H, W) uint8 in rows of ROW on white, with margins. -> one picture."""
     white = torch.full_like(tiles[0], 255)
     tiles = tiles + [white] * (-len(tiles) % ROW)
-    tiles = [torch.nn.functional.pad(tile, (4, 4, 4, 4), value=255) for tile in tiles]
-    return torch.cat([torch.cat(tiles[i : i + ROW], dim=2) for i in range(0, len(tiles), ROW)], dim=1)
+    tiles = [pad(tile, [MARGIN] * 4, value=255) for tile in tiles]
+    rows = [torch.cat(tiles[i : i + ROW], dim=2) for i in range(0, len(tiles), ROW)]
+    return pad(torch.cat(rows, dim=1), (0, 0, 0, 5 * MARGIN), value=255)
