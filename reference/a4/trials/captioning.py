@@ -102,6 +102,8 @@ def learn_to_see(data, seed, sides=SIDES, batch_size=64):
     torch.manual_seed(seed)
     wanted = word_frequencies(data)
     encoder, guess = ImageEncoder(pretrained=False), nn.Linear(CHANNELS, len(data.words))
+    with torch.no_grad():  # how frequent a word is need not be learnt
+        guess.bias.copy_(wanted.mean(dim=0).clamp(min=1e-6).log())
 
     def loss_of(chosen, epoch):
         images = mirrored(data.images[chosen]) / 255
