@@ -41,9 +41,9 @@ def learn_arithmetic(seed, epochs=32):
 
 
 def sets(seed):
-    """Problems to learn from, and others to be asked: none is in both. No number is above 49, so that any two will do.
+    """Problems to learn from, and others to be asked: none is in both. No number is above 49: any two can be added.
 
-    Larger numbers add nothing but time: many of their sums have three digits, which the answers have no room for.
+    Larger numbers, where the result still has two digits, are learnt as well, but take longer.
     """
     drawn = problems(50_000, digits=2, seed=seed)
     return split([item for item in drawn if max(abs(item.left), abs(item.right)) <= LARGEST], 0.1)
