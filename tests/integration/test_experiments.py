@@ -47,6 +47,9 @@ def test_networks_are_trained_and_their_accuracies_printed(few_images):
         (("a1",), "has no experiments"),
         (("a3",), "--data"),
         (("a3", "--data", "nowhere"), "does not exist"),
+        (("a4", "poetry"), "choose from arithmetic, overfit, by_heart, captions"),
+        (("a4", "overfit"), "overfit needs pictures with captions: give --data"),
+        (("a4", "overfit", "--data", "nowhere"), "does not exist"),
         (("a99",), "has no assignment 'a99'"),
     ],
 )
@@ -55,3 +58,19 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(arguments, sentence):
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_captioners_refuse_images_without_captions(few_images):
+    done = grader("a4", "overfit", "--data", few_images)
+    assert done.returncode == 2
+    assert "pictures with captions were expected, such as flickr8k" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_transformer_makes_no_mistake_on_held_out_problems():
+    done = grader("a4", "arithmetic")
+    assert done.returncode == 0, done.stderr
+    exact, right_words, questions, cpu_seconds = done.stdout.splitlines()[-1].split()[-4:]
+    assert (exact, right_words) == ("100.00%", "100.00%")
+    assert int(questions.replace(",", "")) > 1500
+    assert int(cpu_seconds) <= 120

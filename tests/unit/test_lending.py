@@ -11,10 +11,11 @@ from grader.judge.lending import gradients_of
 
 def test_tensors_with_gradients_are_found_and_replaced_from_left_to_right() -> None:
     x, y, words = torch.zeros(1), torch.ones(2), torch.arange(3)
-    tree = [x, {"words": words, "more": (y, "text", None)}]
+    # A dtype has an attribute is_floating_point as well.
+    tree = [x, torch.float32, {"words": words, "more": (y, "text", None)}]
     assert [id(value) for value in floating_in(tree)] == [id(x), id(y)]
     changed = with_floating(tree, len)
-    assert changed[0] == 1 and changed[1]["more"] == (2, "text", None) and changed[1]["words"] is words
+    assert changed[0] == 1 and changed[2]["more"] == (2, "text", None) and changed[2]["words"] is words
 
 
 def test_each_argument_gets_the_gradient_of_all_results() -> None:
