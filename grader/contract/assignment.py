@@ -16,6 +16,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from grader.contract import gradescope
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -129,6 +131,7 @@ class Content:
         limits: what a player may use.
         rules: what no solution may use.
         given: classes and functions that students receive complete; rules do not look into them.
+        gradescope: limits and feedback there.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -140,6 +143,7 @@ class Content:
     limits: Limits = Limits()
     rules: Rules = Rules()
     given: tuple[str, ...] = ()
+    gradescope: gradescope.Gradescope = gradescope.Gradescope()
 
 
 @dataclass(frozen=True)
@@ -255,6 +259,7 @@ def _problems(content: Content) -> Iterator[str]:
     if not content.questions:
         yield "questions: there is none; ask for a function in a table [[questions]]."
     yield from _problems_of_questions(content)
+    yield from gradescope.problems(content.gradescope)
 
 
 def _problems_of_questions(content: Content) -> Iterator[str]:
