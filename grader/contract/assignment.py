@@ -16,7 +16,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from grader.contract import gradescope
+from grader.contract.gradescope import Gradescope
+from grader.contract.gradescope import problems as problems_of_gradescope
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -143,7 +144,7 @@ class Content:
     limits: Limits = Limits()
     rules: Rules = Rules()
     given: tuple[str, ...] = ()
-    gradescope: gradescope.Gradescope = gradescope.Gradescope()
+    gradescope: Gradescope = field(default_factory=Gradescope)
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ def _problems(content: Content) -> Iterator[str]:
     if not content.questions:
         yield "questions: there is none; ask for a function in a table [[questions]]."
     yield from _problems_of_questions(content)
-    yield from gradescope.problems(content.gradescope)
+    yield from problems_of_gradescope(content.gradescope)
 
 
 def _problems_of_questions(content: Content) -> Iterator[str]:

@@ -83,8 +83,8 @@ def problems(declared: Gradescope) -> Iterator[str]:
     """What types cannot express and is wrong, one sentence for each key."""
     if declared.timeout_seconds < LEAST_SECONDS:
         yield (
-            f"gradescope.timeout_seconds: {declared.timeout_seconds:g} is below {LEAST_SECONDS:g}, which leaves no time "
-            "to grade; write what is set on Gradescope."
+            f"gradescope.timeout_seconds: {declared.timeout_seconds:g} is below {LEAST_SECONDS:g}, which leaves no "
+            "time to grade; write what is set on Gradescope."
         )
     if declared.memory_mb < LEAST_MB:
         yield (

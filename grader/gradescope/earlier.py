@@ -1,7 +1,7 @@
 """What one submission hands on to the next through ``extra_data``, and an earlier ``results.json`` shown once more.
 
-Both come back through the platform, and the run that wrote them graded a submission that may have tampered with it: every
-value is taken for what it is, or left out.
+Both come back through the platform, and the run that wrote them graded a submission that may have tampered with it:
+every value is taken for what it is, or left out.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ class Carried:
 
     def without(self, moment: datetime | None) -> Carried:
         """The same, with the submission of ``moment`` counting for no limit."""
-        if moment is None or moment in self.uncounted:
+        if moment is None or self.leaves_out(moment):
             return self
         return replace(self, uncounted=(*self.uncounted, moment)[-_MOST_TIMES:])
+
+    def leaves_out(self, moment: datetime | None) -> bool:
+        """Whether the submission of ``moment`` counts for no limit. The platform may round the times it tells."""
+        return moment is not None and any(abs((moment - each).total_seconds()) < 1 for each in self.uncounted)
 
     def to_json(self) -> dict[str, Any]:
         """Its entry in ``extra_data``."""

@@ -1,7 +1,7 @@
 """What ``[gradescope]`` in ``assignment.toml`` makes of one submission: graded or not, and how much is shown.
 
-Times are those at which submissions were handed in, never the present one: when the staff grade everything again, nobody
-falls under another rule.
+Times are those at which submissions were handed in, never the present one: when the staff grade everything again,
+nobody falls under another rule.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def standing(declared: Gradescope, metadata: Metadata, carried: Carried) -> Stan
 
 
 def _counts(previous: Previous, now: datetime | None, carried: Carried) -> bool:
-    if previous.autograder_error or previous.submitted in carried.uncounted:
+    if previous.autograder_error or carried.leaves_out(previous.submitted):
         return False
     # When an old submission is graded again, later ones are there as well.
     return now is None or previous.submitted is None or previous.submitted < now
