@@ -1,6 +1,6 @@
 """The last step of a bundle's build: everything that a grading needs is there, or the build fails.
 
-    python -m grader.gradescope.smoke AUTOGRADER
+python -m grader.gradescope.smoke AUTOGRADER
 """
 
 from __future__ import annotations
