@@ -156,7 +156,7 @@ def _tell(outcome: Outcome) -> None:
 
 def _show(view: View) -> None:
     total = "no total" if view.total is None else f"{view.total:g} points"
-    print(f"\n{view.who} sees {total}, {len(view.tests)} tests")
+    print(f"\n{view.who} {total}, {len(view.tests)} tests")
     if view.output:
         print(_indented(view.output))
     for test in view.tests:

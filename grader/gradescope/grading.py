@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from grader.datasets.kept import DataSet
     from grader.grading.run import Finished
 
 GRADED, UNUSABLE, FAILED = 0, 2, 3
@@ -83,13 +84,21 @@ def _graded(order: GradingOrder) -> Finished:
 
         course = open_course(Path(order.course))
         assignment = course.assignment(order.assignment)
-        open_sets(order.data)
         reference.load(assignment)
-        options = Options(seed=order.seed, data=order.data, memory_mb=order.memory_mb)
+        mapped_mb = sum(map(_mapped_bytes, open_sets(order.data))) >> 20
+        options = Options(seed=order.seed, data=order.data, memory_mb=order.memory_mb + mapped_mb)
         setting = Setting(course.root, assignment, options, address())
         job = Job(order.name, Path(order.upload), Path(order.out))
         (finished,) = [each for each in Run([job], setting, 1) if each is not None]
         return finished
+
+
+def _mapped_bytes(data: DataSet) -> int:
+    """The most that a player maps of a data set: that counts for its limit, and takes no memory that cannot be freed.
+
+    Images are kept as bytes, and shared as numbers of four bytes.
+    """
+    return 4 * sum(int(getattr(data, name).nbytes) for name in data.ARRAYS)
 
 
 if __name__ == "__main__":

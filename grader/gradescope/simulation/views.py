@@ -33,7 +33,7 @@ class View:
     """What one kind of person sees.
 
     Attributes:
-        who: the student, or staff.
+        who: who sees it, in words.
         total: points of the whole; ``None`` where the platform shows none.
         most: points of all tests; ``None`` where they have no maximum.
         output: message on the whole submission.
@@ -62,13 +62,13 @@ def of_student(results: Mapping[str, Any], stdout: str) -> View:
     seen = [test for test in tests if _visibility(test, results) == _VISIBLE]
     total = _total(results, tests) if len(seen) == len(tests) else None
     printed = stdout if results.get("stdout_visibility") == _VISIBLE else ""
-    return _view("The student", results, seen, total, printed)
+    return _view("The student sees", results, seen, total, printed)
 
 
 def of_staff(results: Mapping[str, Any], stdout: str) -> View:
     """What staff see: everything, at all times."""
     tests = _tests(results)
-    return _view("Staff", results, tests, _total(results, tests), stdout)
+    return _view("Staff see", results, tests, _total(results, tests), stdout)
 
 
 def _view(
