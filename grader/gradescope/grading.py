@@ -55,7 +55,7 @@ class GradingOrder:
 def main(arguments: list[str]) -> int:
     """Grades as the order in the file says; returns an exit code."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the parent may have it ignored
-    os.umask(0o022)  # players read what is opened to them; the folders above it are closed
+    os.umask(0o077)  # what players may read is opened to them one by one
     order = GradingOrder(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     try:
         finished = _graded(order)

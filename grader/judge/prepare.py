@@ -68,6 +68,7 @@ def prepare(
     """
     for part in ("scratch", "shared"):
         (folder / part).mkdir()
+        (folder / part).chmod(0o755)  # whatever the umask
     try:
         submission = intake(upload, wanted(assignment), folder / "submission")
     except IntakeError as error:
