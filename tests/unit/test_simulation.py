@@ -153,18 +153,18 @@ def test_where_nothing_can_be_limited_it_is_said(monkeypatch, tmp_path):
         assert group.entrances == []
         assert "not limited here" in group.unavailable
         group.look()
-        assert (group.peak_bytes, group.memory_ran_out) == (0, 0)
+        assert (group.peak_bytes, group.memory_ran_out, group.cpu_seconds) == (0, 0, 0.0)
 
 
 @pytest.mark.parametrize("second", [False, True])
 def test_limits_are_written_in_the_words_of_the_kernel(monkeypatch, tmp_path, second):
     monkeypatch.setattr("grader.gradescope.simulation.limits._MOUNT", tmp_path)
-    for name in ("memory", "cpu"):
+    for name in ("memory", "cpu", "cpuacct"):
         (tmp_path / name).mkdir()
     if second:
         (tmp_path / "cgroup.controllers").write_text("cpu memory")
     with Group(Limits(100, 0.5)) as group:
-        memory, cpu = group.folders[0], group.folders[-1]
+        accounts, memory, cpu = group.folders if not second else group.folders * 3
         if second:
             assert (memory / "memory.max").read_text() == str(100 << 20)
             assert (cpu / "cpu.max").read_text() == "50000 100000"
@@ -177,6 +177,9 @@ def test_limits_are_written_in_the_words_of_the_kernel(monkeypatch, tmp_path, se
             "inactive_file 1000\nanon 3\n" + ("" if second else "total_inactive_file 2000\n")
         )
         (memory / ("memory.events" if second else "memory.oom_control")).write_text("under_oom 0\noom_kill 3\n")
+        usages = ("cpu.stat", "usage_usec 2500000\n") if second else ("cpuacct.usage", "2500000000\n")
+        (accounts / usages[0]).write_text(usages[1])
+        assert group.cpu_seconds == 2.5
         group.look()
         (memory / usage).write_text("3000")
         group.look()

@@ -43,6 +43,7 @@ class Outcome:
         problems: in what the file breaks the platform's rules, in sentences.
         stdout: what was printed, for staff.
         seconds: how long it took.
+        cpu_seconds: computing time; 0 where that is not known.
         peak_bytes: the most memory in use; 0 where that is not known.
         killed: how many processes were killed because memory ran out.
     """
@@ -52,6 +53,7 @@ class Outcome:
     problems: tuple[str, ...]
     stdout: str
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     killed: int
 
@@ -111,11 +113,11 @@ def run(container: Container, limits: Limits, seconds: float) -> Outcome:
             start_new_session=True,
         )
         late = _wait(process, started + seconds, group.look)
-        killed = group.memory_ran_out
+        killed, computed = group.memory_ran_out, group.cpu_seconds
     taken = time.monotonic() - started
     printed = _shortened(stdout.read_text(encoding="utf-8", errors="replace"))
     results, replaced, problems = _taken(place.results, seconds if late else None)
-    return Outcome(results, replaced, problems, printed, taken, group.peak_bytes, killed)
+    return Outcome(results, replaced, problems, printed, taken, computed, group.peak_bytes, killed)
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float, look: Callable[[], None]) -> bool:

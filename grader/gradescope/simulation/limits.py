@@ -64,6 +64,16 @@ class Group:
                 self.peak_bytes = max(self.peak_bytes, _working_set(folder))
 
     @property
+    def cpu_seconds(self) -> float:
+        """Computing time of all that ran in it; 0 where that is not known."""
+        for folder in self.folders:
+            with suppress(OSError, ValueError):
+                return int((folder / "cpuacct.usage").read_text()) / 1e9
+            with suppress(OSError, KeyError, ValueError):
+                return int(_fields(folder / "cpu.stat")["usage_usec"]) / 1e6
+        return 0.0
+
+    @property
     def memory_ran_out(self) -> int:
         """How many processes were killed because memory ran out."""
         for folder in self.folders:
@@ -78,15 +88,15 @@ def _is_second() -> bool:
 
 
 def _first(name: str, limits: Limits) -> list[Path]:
-    memory, cpu = _MOUNT / "memory" / name, _MOUNT / "cpu" / name
-    for folder in (memory, cpu):
-        folder.mkdir()
+    memory, cpu, accounts = folders = [_MOUNT / part / name for part in ("memory", "cpu", "cpuacct")]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)  # two of them may be one
     (memory / "memory.limit_in_bytes").write_text(str(limits.memory_mb << 20))
     with suppress(OSError):  # absent without accounting of swap
         (memory / "memory.memsw.limit_in_bytes").write_text(str(limits.memory_mb << 20))
     (cpu / "cpu.cfs_period_us").write_text(str(_PERIOD))
     (cpu / "cpu.cfs_quota_us").write_text(str(int(limits.processors * _PERIOD)))
-    return [memory, cpu]
+    return [accounts, memory, cpu]
 
 
 def _second(name: str, limits: Limits) -> list[Path]:

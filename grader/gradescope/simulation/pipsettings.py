@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +26,7 @@ class PipSettings:
     paths: tuple[Path, ...]
 
 
+@cache
 def pip_settings() -> PipSettings:
     """The settings in force here; none where pip is not to be had."""
     command = [sys.executable, "-m", "pip", "config", "list"]
