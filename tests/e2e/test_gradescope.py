@@ -170,10 +170,10 @@ def test_code_that_never_ends(grade):
 
 
 def test_a_platform_that_gives_too_little_time(grade):
-    short = Platform.default(limits=PLATFORM.limits, seconds=12)
-    outcome = grade(reference(), platform=short)
-    assert outcome.seconds < 12
-    assert "staff" in outcome.results["output"]
+    short = Platform.default(limits=PLATFORM.limits, seconds=40)
+    outcome = grade({"sums.py": "import time\n\n\ndef running_sum(x):\n    time.sleep(3600)\n"}, platform=short)
+    assert outcome.seconds < 40
+    assert "staff" in outcome.results["output"] or "did not run" in outcome.results["output"]
 
 
 @pytest.mark.parametrize("grow", ["torch.zeros(2**34)", "[bytearray(2**20) for _ in range(2**12)]"])

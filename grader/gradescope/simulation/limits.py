@@ -58,10 +58,10 @@ class Group:
         return [str(folder / "cgroup.procs") for folder in self.folders]
 
     def look(self) -> None:
-        """Takes note of the memory in use: without the pages of files that the kernel can drop at once."""
+        """Takes note of the memory in use, without pages of files."""
         for folder in self.folders:
-            with suppress(OSError, ValueError):
-                self.peak_bytes = max(self.peak_bytes, _working_set(folder))
+            with suppress(OSError, KeyError, ValueError):
+                self.peak_bytes = max(self.peak_bytes, _held(folder))
 
     @property
     def cpu_seconds(self) -> float:
@@ -111,10 +111,15 @@ def _second(name: str, limits: Limits) -> list[Path]:
     return [folder]
 
 
-def _working_set(folder: Path) -> int:
-    usage = folder / ("memory.current" if _is_second() else "memory.usage_in_bytes")
+def _held(folder: Path) -> int:
+    """Memory in use, in bytes, without pages of files: the kernel drops those when it needs room, up to the limit."""
     stat = _fields(folder / "memory.stat")
-    return int(usage.read_text()) - int(stat.get("total_inactive_file", stat.get("inactive_file", "0")))
+    if _is_second():
+        usage, cached, shared = folder / "memory.current", stat["file"], stat["shmem"]
+    else:
+        usage, cached, shared = folder / "memory.usage_in_bytes", stat["total_cache"], stat.get("total_shmem", "0")
+    # Memory that several processes share through a file system in memory is counted among files.
+    return int(usage.read_text()) - int(cached) + int(shared)
 
 
 def _fields(file: Path) -> dict[str, str]:
