@@ -147,7 +147,8 @@ def test_a_players_user_reads_nothing_that_is_hidden(image, tmp_path):
         'ls /autograder && echo LISTED; cat "$0" >/dev/null && echo control\' '
         f"/autograder/environment/pyvenv.cfg {' '.join(shown)}\n"
     )
-    printed = harness.run(container, PLATFORM.limits, 60).stdout
+    script.chmod(0o755)
+    printed = harness.run(container, PLATFORM.limits, 300).stdout
     assert "READ" not in printed and "LISTED" not in printed
     assert "control" in printed
 
@@ -187,7 +188,7 @@ def test_memory_without_end(grade, grow):
 def test_no_files_and_wrong_files(grade, image, tmp_path):
     outcome = grade({"notes.txt": "Dear staff,"})
     assert outcome.results["score"] == 0
-    assert "sums.py" in outcome.results["output"]
+    assert "notes.txt" in outcome.results["output"] and "notes.txt" in outputs(outcome)
     (tmp_path / "empty").mkdir()
     outcome = held(PLATFORM.grade(image, tmp_path / "empty"))
     assert outcome.results["score"] == 0 and outcome.results["output"]
