@@ -109,7 +109,13 @@ def _simulate(options: argparse.Namespace) -> bool:
         outcome = platform.grade(image, options.submission, metadata)
     _leave(outcome, options.out, options.submission.name)
     _tell(outcome)
-    return not outcome.replaced and not outcome.problems and outcome.results.get("extra_data", {}).get("complete", True)
+    return not outcome.replaced and not outcome.problems and _complete(outcome.results)
+
+
+def _complete(results: Mapping[str, Any]) -> bool:
+    """Whether the grader says so itself; other autograders say nothing."""
+    told = results.get("extra_data")
+    return not isinstance(told, dict) or told.get("complete") is not False
 
 
 def _metadata(path: Path | None) -> Mapping[str, Any] | None:
@@ -157,7 +163,7 @@ def _tell(outcome: Outcome) -> None:
 
 def _show(view: View) -> None:
     total = "no total" if view.total is None else f"{view.total:g} points"
-    print(f"\n{view.who} {total}, {len(view.tests)} tests")
+    print(f"\n{view.who} {total}, {len(view.tests)} {'test' if len(view.tests) == 1 else 'tests'}")
     if view.output:
         print(_indented(view.output))
     for test in view.tests:

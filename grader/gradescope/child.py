@@ -92,8 +92,3 @@ def _words(code: int, late: bool) -> str:
     if code == -signal.SIGKILL:
         return "was killed, as it happens when memory runs out,"
     return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-
-
-def joined(requests: tuple[str, ...]) -> str:
-    """Names or paths of data sets as one text."""
-    return os.pathsep.join(requests)

@@ -6,7 +6,6 @@ every value is taken for what it is, or left out.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +19,7 @@ _KEY = "scratchgrade"
 _MOST_TIMES = 500
 _MOST_TESTS = 1000
 _MOST_POINTS = 1e6
+_HUGE = 1e300
 _VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 
 
@@ -77,7 +77,17 @@ def cleaned(results: Mapping[str, Any] | None) -> dict[str, Any]:
         "test_name_format": "text",
         "stdout_visibility": "hidden",
         "tests": found,
+        "leaderboard": list(_columns(table.get("leaderboard"))),
     }
+
+
+def _columns(value: object) -> Iterator[dict[str, Any]]:
+    for entry in value[:100] if isinstance(value, list) else []:
+        column = _table(entry)
+        name, number = one_line(_text(column.get("name")), 100), _number(column.get("value"))
+        if name and number is not None:
+            order = {"order": column["order"]} if column.get("order") in ("asc", "desc") else {}
+            yield {"name": name, "value": number, **order}
 
 
 def _test(table: Mapping[str, Any], place: int) -> dict[str, Any]:
@@ -113,8 +123,11 @@ def _text(value: object) -> str:
 
 
 def _points(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not math.isfinite(value) or not 0 <= value <= _MOST_POINTS:
+    number = _number(value)
+    return number if number is not None and 0 <= number <= _MOST_POINTS else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_HUGE < value < _HUGE:
         return None
     return float(value)

@@ -191,6 +191,7 @@ def test_a_refusal_without_earlier_results_is_said_all_the_same(container, ends)
     content = made.run()[1]
     assert "was not graded" in content["output"] and "What follows" not in content["output"]
     assert content["score"] == 1.0
+    assert [test["visibility"] for test in content["tests"]] == ["hidden"]
 
 
 def test_the_best_score_is_kept(container, ends, graded):
@@ -239,9 +240,12 @@ def test_without_a_report_the_best_score_is_kept(container, ends, capsys):
     made = container()
     made.tell(previous(1, results={"extra_data": Carried(best=3.5).to_json()}))
     code, content = made.run()
-    assert (code, content["score"], content["tests"]) == (3, 3.5, [])
+    assert (code, content["score"]) == (3, 3.5)
+    # The platform shows no total then: it may hold points of hidden checks.
+    assert [test["visibility"] for test in content["tests"]] == ["hidden"]
+    assert content["extra_data"]["complete"] is False
     assert "not the fault of the submission" in content["output"]
-    assert "The best score so far, 3.5 points, is kept." in content["output"]
+    assert "The best score so far is kept." in content["output"] and "3.5" not in content["output"]
     assert "Traceback of ours" in capsys.readouterr().out
 
 

@@ -219,6 +219,7 @@ def test_earlier_results_are_cleaned():
         "output": "a\0b" + "x" * 200_000,
         "stdout_visibility": "visible",
         "unknown": 1,
+        "leaderboard": [{"name": "acc", "value": 0.5, "order": "up"}, {"name": "x", "value": 10**400}, {"value": 1}, 3],
         "tests": [
             {"score": 50, "max_score": 2, "status": "passed", "visibility": "all", "tags": [1, "ok"], "output": None},
             {"score": -1, "name": "\x1b[31mred", "number": 7, "output_format": "html", "output": "<b>"},
@@ -230,6 +231,7 @@ def test_earlier_results_are_cleaned():
     first, second = clean["tests"]
     assert (first["score"], first["visibility"], first["tags"]) == (2.0, "hidden", ["ok"])
     assert (second["score"], second["name"], second["output_format"]) == (0.0, "red", "text")
+    assert clean["leaderboard"] == [{"name": "acc", "value": 0.5}]
     assert clean["score"] == 0.0 and clean["stdout_visibility"] == "hidden"
     VALIDATOR.validate(cleaned(None))
 
