@@ -275,3 +275,47 @@ def test_nothing_in_a_page_acts():
     assert "<script" not in text
     assert text.count("&lt;script&gt;") >= 6
     assert "default-src 'none'" in text
+
+
+# --------------------------------------------------------------------------------------------------------------- images
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    """``images(bundle, ...)``: names of the images that are left once each of these bundles has had one built."""
+    monkeypatch.setattr("grader.gradescope.simulation.platform.clean_system", lambda folder, suite: folder / "system")
+
+    def build(bundle: Path, container: Container) -> float:
+        container.make()
+        if bundle.read_text() == "broken":
+            raise ContainerError("it does not build")
+        return 1.0
+
+    monkeypatch.setattr("grader.gradescope.simulation.platform._build", build)
+
+    def run(*bundles: str) -> list[float]:
+        took = []
+        for text in bundles:
+            (tmp_path / "a.zip").write_text(text)
+            with Platform(tmp_path, Kind.DEBOOTSTRAP, suite="x").image(tmp_path / "a.zip") as (container, seconds):
+                assert container.changes.is_dir()
+                took.append(seconds)
+        return took
+
+    return run
+
+
+def test_an_image_is_built_once(images, tmp_path):
+    assert images("a", "b", "a") == [1.0, 1.0, 0.0]
+
+
+def test_the_images_used_last_are_kept(images, tmp_path):
+    images(*"abcdef")
+    assert len([path for path in (tmp_path / "images").iterdir() if path.is_dir()]) == 4
+    assert images("f", "a") == [0.0, 1.0]
+
+
+def test_of_a_build_that_fails_nothing_is_left(images, tmp_path):
+    with pytest.raises(ContainerError):
+        images("broken")
+    assert not [path for path in (tmp_path / "images").iterdir() if path.is_dir()]

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from filelock import FileLock
+
 from grader.gradescope.place import Place
 from grader.gradescope.simulation.inside import Entering
 from grader.gradescope.simulation.pipsettings import PipSettings
@@ -47,11 +49,16 @@ def best_kind() -> Kind:
 
 def clean_system(folder: Path, suite: str) -> Path:
     """A minimal system of the release ``suite`` below ``folder``; made once. Raises :class:`ContainerError`."""
-    system = folder / suite
-    if system.is_dir():
-        return system
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{suite}.{os.getpid()}"
+    system = folder / suite
+    with FileLock(folder / f"{suite}.lock"):
+        if not system.is_dir():
+            _debootstrap(suite, system)
+    return system
+
+
+def _debootstrap(suite: str, system: Path) -> None:
+    unfinished = system.with_name(f".{suite}.{os.getpid()}")
     command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", suite, str(unfinished)]
     try:
         made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
@@ -60,7 +67,6 @@ def clean_system(folder: Path, suite: str) -> Path:
         os.replace(unfinished, system)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return system
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from grader.gradescope.simulation import harness
 from grader.gradescope.simulation.container import (
@@ -75,15 +76,13 @@ class Platform:
         )
         digest = hashlib.sha256(f"{lower}\0".encode() + bundle.read_bytes()).hexdigest()[:16]
         container = Container(self.kind, (lower,), self.folder / "images" / digest, pip_settings())
-        done = container.folder / "done"
-        seconds = 0.0
-        if not done.exists():
-            shutil.rmtree(container.folder, ignore_errors=True)
-            seconds = _build(bundle, container)
-            done.touch()
-        done.touch()
-        _tidy(container.folder.parent)
-        yield container, seconds
+        container.folder.parent.mkdir(parents=True, exist_ok=True)
+        # An image in use is not removed by another process.
+        with FileLock(_lock_of(container.folder)):
+            seconds = 0.0 if _done(container.folder).exists() else _built(bundle, container)
+            _done(container.folder).touch()
+            _tidy(container.folder.parent)
+            yield container, seconds
 
     def grade(self, image: Container, submission: Path, metadata: Mapping[str, Any] | None = None) -> harness.Outcome:
         """Hands ``submission`` in to a fresh copy of ``image``, and grades it."""
@@ -94,6 +93,25 @@ class Platform:
                 container.make()
             harness.hand_in(container, submission, sample_metadata() if metadata is None else metadata)
             return harness.run(container, self.limits, self.seconds)
+
+
+def _done(image: Path) -> Path:
+    """Says that an image is finished, and when it was used last."""
+    return image / "done"
+
+
+def _lock_of(image: Path) -> Path:
+    return image.with_suffix(".lock")
+
+
+def _built(bundle: Path, container: Container) -> float:
+    """Builds an image that is kept; nothing of it is where that fails. Returns the seconds that it took."""
+    shutil.rmtree(container.folder, ignore_errors=True)
+    try:
+        return _build(bundle, container)
+    except BaseException:
+        shutil.rmtree(container.folder, ignore_errors=True)
+        raise
 
 
 def _build(bundle: Path, container: Container) -> float:
@@ -117,11 +135,12 @@ def _build(bundle: Path, container: Container) -> float:
 
 
 def _tidy(images: Path) -> None:
-    """Removes what was not finished, and all but the images that were used last."""
-    finished = [folder for folder in images.iterdir() if (folder / "done").exists()]
-    finished.sort(key=lambda folder: (folder / "done").stat().st_mtime)
+    """Removes all but the images that were used last, and those in use."""
+    finished = [folder for folder in images.iterdir() if _done(folder).exists()]
+    finished.sort(key=lambda folder: _done(folder).stat().st_mtime)
     for folder in finished[:-_KEPT_IMAGES]:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(Timeout), FileLock(_lock_of(folder), timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def sample_metadata() -> dict[str, Any]:
