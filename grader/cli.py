@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_class, cli_data
+from grader import __version__, cli_class, cli_data, cli_gradescope
 from grader.exits import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _is_of_the_user(error: Exception) -> bool:
     problems = (
         UsageError | AssignmentError | DataError | IntakeError | JournalError | NewError | ExperimentsError | OSError
     )
-    return isinstance(error, problems)
+    return isinstance(error, problems) or cli_gradescope.is_of_the_user(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_data.add_parser(commands)
     commands.choices["data"].set_defaults(run=_data)
+    cli_gradescope.add_parsers(commands)
+    for name in ("bundle", "simulate"):
+        commands.choices[name].set_defaults(run=_gradescope)
     return parser
 
 
@@ -190,6 +193,10 @@ def _reference(options: argparse.Namespace) -> Exit:
 def _data(options: argparse.Namespace) -> Exit:
     options.data_command(options)
     return Exit.OK
+
+
+def _gradescope(options: argparse.Namespace) -> Exit:
+    return Exit.OK if options.gradescope_command(options) else Exit.GRADER_ERROR
 
 
 def _demo(options: argparse.Namespace) -> Exit:

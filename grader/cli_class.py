@@ -136,16 +136,11 @@ def require_paths(paths: Sequence[Path]) -> None:
 
 @contextmanager
 def grading() -> Iterator[Callable[[], Path]]:
-    """The zygote, started while this process still imports; yields what waits for its address."""
-    # Judges are forked from this process: one thread, or the children may hang.
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    from grader.judge.zygote import Zygote
+    """The zygote; yields what waits for its address."""
+    from grader.grading.ready import ready
 
-    with Zygote() as zygote:
-        import torch
-
-        torch.set_num_threads(1)
-        yield zygote.wait
+    with ready() as address:
+        yield address
 
 
 def run(

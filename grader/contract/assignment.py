@@ -16,6 +16,9 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from grader.contract.gradescope import Gradescope
+from grader.contract.gradescope import problems as problems_of_gradescope
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -129,6 +132,7 @@ class Content:
         limits: what a player may use.
         rules: what no solution may use.
         given: classes and functions that students receive complete; rules do not look into them.
+        gradescope: limits and feedback there.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -140,6 +144,7 @@ class Content:
     limits: Limits = Limits()
     rules: Rules = Rules()
     given: tuple[str, ...] = ()
+    gradescope: Gradescope = field(default_factory=Gradescope)
 
 
 @dataclass(frozen=True)
@@ -255,6 +260,7 @@ def _problems(content: Content) -> Iterator[str]:
     if not content.questions:
         yield "questions: there is none; ask for a function in a table [[questions]]."
     yield from _problems_of_questions(content)
+    yield from problems_of_gradescope(content.gradescope)
 
 
 def _problems_of_questions(content: Content) -> Iterator[str]:

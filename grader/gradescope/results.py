@@ -118,7 +118,8 @@ def _test(verdict: Verdict, number: str) -> dict[str, Any]:
     tags = [one_line(tag, 100) for tag in verdict.tags]
     return {
         "number": number,
-        "name": f"{number} {one_line(verdict.title, 400) or one_line(verdict.check, 400)}",
+        # The platform writes the number in front.
+        "name": one_line(verdict.title, 400) or one_line(verdict.check, 400),
         "score": _finite(verdict.points, max_score),
         "max_score": max_score,
         "status": "passed" if verdict.status is Status.PASSED else "failed",
@@ -126,6 +127,7 @@ def _test(verdict: Verdict, number: str) -> dict[str, Any]:
         "output_format": "text",
         "visibility": _visibility(verdict),
         "tags": sorted({tag for tag in tags if tag}),
+        "extra_data": {"check": one_line(verdict.check, 400), "edge": bool(verdict.edge)},
     }
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from grader.contract.assignment import Assignment
-from grader.contract.report import Report, from_json, to_json, write_atomically
-from grader.contract.verdict import Explanation, Status
 from grader.grading.job import Job
 from grader.judge import judging, plugin, recording  # noqa: F401 - imported before judges are forked
 from grader.judge.order import Order
@@ -94,30 +92,3 @@ def plain_pytest() -> Iterator[None]:
     finally:
         del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
         os.environ.update(before)
-
-
-def settle(job: Job, log: str) -> Report | None:
-    """The report of a judge that has ended, with a grader error for every check that it left open.
-
-    ``None`` when there is none: the judge ended before it knew the checks; ``log`` is what it said.
-    """
-    if not job.report.exists():
-        return None
-    report = from_json(job.report.read_text(encoding="utf-8"))
-    verdicts = tuple(
-        replace(verdict, status=Status.GRADER_ERROR, explanation=_lost(log))
-        if verdict.status is Status.NOT_RUN and verdict.explanation == _NOT_RUN
-        else verdict
-        for verdict in report.verdicts
-    )
-    settled = replace(report, verdicts=verdicts)
-    if settled != report:
-        write_atomically(job.report, to_json(settled))
-    return settled
-
-
-_NOT_RUN = Explanation("This check was not made.")
-
-
-def _lost(log: str) -> Explanation:
-    return Explanation("The grader ended before it made this check. This is not your fault.", evidence=log[-4000:])

@@ -1,11 +1,12 @@
-"""What is graded, and what came of it."""
+"""What is graded, and what came of it. Light: what waits for a judge needs no torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader.contract.report import Report
+from grader.contract.report import Report, from_json, to_json, write_atomically
+from grader.contract.verdict import Explanation, Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,34 @@ class Finished:
     def grader_failed(self) -> bool:
         """Whether a check failed through our own fault, or was not made."""
         return self.report is None or not self.report.complete
+
+
+def settle(job: Job, log: str, *, out_of_time: str = "") -> Report | None:
+    """The report of a judge that has ended, with a grader error for every check that it left open.
+
+    ``None`` when there is none: the judge ended before it knew the checks; ``log`` is what it said. Where the judge was
+    ended because time was over, ``out_of_time`` says so, and its open checks were not run instead.
+    """
+    if not job.report.exists():
+        return None
+    report = from_json(job.report.read_text(encoding="utf-8"))
+    verdicts = tuple(
+        _settled(verdict, log, out_of_time)
+        if verdict.status is Status.NOT_RUN and verdict.explanation == _NOT_RUN
+        else verdict
+        for verdict in report.verdicts
+    )
+    settled = replace(report, verdicts=verdicts)
+    if settled != report:
+        write_atomically(job.report, to_json(settled))
+    return settled
+
+
+_NOT_RUN = Explanation("This check was not made.")
+
+
+def _settled(verdict: Verdict, log: str, out_of_time: str) -> Verdict:
+    if out_of_time:
+        return replace(verdict, explanation=Explanation(out_of_time))
+    lost = Explanation("The grader ended before it made this check. This is not your fault.", evidence=log[-4000:])
+    return replace(verdict, status=Status.GRADER_ERROR, explanation=lost)

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from grader.grading.grade import Setting, judge_in_this_process, plain_pytest, settle
-from grader.grading.job import Finished, Job
+from grader.grading.grade import Setting, judge_in_this_process, plain_pytest
+from grader.grading.job import Finished, Job, settle
 from grader.judge.data import COMMON
 from grader.judge.order import UNUSABLE
 

@@ -35,7 +35,7 @@ class Order:
         data: path of the data set, or empty.
         visible_only: leave out checks that a student may not see.
         report: where the report is written.
-        policy: differences from the usual confinement of players, for tests of lesser machines.
+        policy: differences from the usual confinement of players, for lesser machines.
     """
 
     course: Path

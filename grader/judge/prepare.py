@@ -25,12 +25,15 @@ class Options:
         device: ``cpu``, ``cuda`` or ``auto``.
         data: path of the data set; empty for none.
         visible_only: leave out checks that a student may not see.
+        memory_mb: the most that a player may use beyond what the interpreter takes, in MiB, where the machine has less
+            than the assignment allows; ``None`` for what the assignment allows.
     """
 
     seed: str = ""
     device: str = "cpu"
     data: str = ""
     visible_only: bool = False
+    memory_mb: int | None = None
 
 
 def fresh_seed() -> str:
@@ -67,6 +70,7 @@ def prepare(
     """
     for part in ("scratch", "shared"):
         (folder / part).mkdir()
+        (folder / part).chmod(0o755)  # whatever the umask
     try:
         submission = intake(upload, wanted(assignment), folder / "submission")
     except IntakeError as error:
@@ -86,7 +90,14 @@ def prepare(
         data=options.data,
         visible_only=options.visible_only,
         report=report,
+        policy=_policy(assignment, options),
     )
+
+
+def _policy(assignment: Assignment, options: Options) -> dict[str, int]:
+    if options.memory_mb is None:
+        return {}
+    return {"memory": min(assignment.content.limits.memory_mb, options.memory_mb) * 2**20}
 
 
 def _provided(assignment: Assignment, folder: Path) -> Path:

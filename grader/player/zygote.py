@@ -163,7 +163,9 @@ class Loader:
         if status is None:
             return {"value": "it ended"}
         if os.WIFSIGNALED(status):
-            return {"value": f"it was ended by {signal.Signals(os.WTERMSIG(status)).name}"}
+            name = signal.Signals(os.WTERMSIG(status)).name
+            why = ", as it happens when the machine runs out of memory" if name == "SIGKILL" else ""
+            return {"value": f"it was ended by {name}{why}"}
         return {"value": f"it exited with code {os.WEXITSTATUS(status)}"}
 
     def _reap(self) -> None:

@@ -63,7 +63,7 @@ def test_visibility_tags_and_titles_are_the_checks_own(tests):
         "4.3": "after_due_date",
     }
     assert tests["4.2"]["tags"] == ["chain"]
-    assert tests["1.1"]["name"] == "1.1 dot returns the inner product."
+    assert tests["1.1"]["name"] == "dot returns the inner product."
 
 
 def test_a_hidden_check_shows_its_fixed_text_alone(finished, content, tests):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grader.contract.assignment import Assignment, AssignmentError, Goal, Limits, Question, Rules, read
+from grader.contract.gradescope import Counts, Feedback, Gradescope, Shows, SubmissionLimit
 
 LEAST = """
 name = "warm"
@@ -36,6 +37,17 @@ load_seconds = 4
 [rules]
 forbidden = ["numpy"]
 allowed = ["numpy.add"]
+[gradescope]
+timeout_seconds = 1200
+memory_mb = 1536
+counts = "best"
+limit = { submissions = 5, hours = 24 }
+[[gradescope.feedback]]
+shows = "points"
+from_attempt = 3
+[[gradescope.feedback]]
+shows = "everything"
+hours_before_due = -0.5
 [[questions]]
 number = "1"
 function = "vectors.add"
@@ -66,6 +78,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     assert content.limits == Limits(10.0, 60.0, 2048, 10.0) and content.rules == Rules()
     question = content.questions[0]
     assert (question.relies_on, question.needs, question.rules, question.edge) == ((), "", Rules(), {})
+    assert content.gradescope == Gradescope(600.0, 768, Counts.LATEST, None, ())
     assert question.module == "vectors" and content.modules["vectors"].also_named == ()
 
 
@@ -77,6 +90,10 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert (second.number, second.points, second.needs) == ("2.1", 2.5, "shapes")
     assert second.relies_on == ("vectors.add", "sums.Sum.add") and second.edge == {"2.1.3": "Sums may be empty."}
     assert second.goals == {"drawn": {"2.1.1": Goal(50.0, 40.5)}}
+    declared = content.gradescope
+    assert (declared.timeout_seconds, declared.memory_mb, declared.counts) == (1200.0, 1536, Counts.BEST)
+    assert declared.limit == SubmissionLimit(5, 24.0)
+    assert declared.feedback == (Feedback(Shows.POINTS, 3), Feedback(Shows.EVERYTHING, 1, -0.5))
     assignment = Assignment(content, tmp_path, tmp_path, tmp_path)
     assert assignment.rules_of(second) == Rules(("numpy", "torch.sum"), ("numpy.add",))
     assert assignment.name == "warm" and assignment.provided == tmp_path / "provided"
@@ -124,6 +141,20 @@ def test_checks_belong_to_the_question_before_their_last_dot(tmp_path: Path, num
         ("needed = 50", "needed = 101", "goals.drawn.2.1.1: floor 40.5 and needed 101;"),
         ("floor = 40.5", "floor = -1", "goals.drawn.2.1.1: floor -1 and needed 50;"),
         (", floor = 40.5", "", "questions[1].goals.drawn.2.1.1.floor: it is required; add it."),
+        ("timeout_seconds = 1200", "timeout_seconds = 30", "gradescope.timeout_seconds: 30 is below 60"),
+        ("memory_mb = 1536", "memory_mb = 256", "gradescope.memory_mb: 256 is below 512"),
+        ('counts = "best"', 'counts = "worst"', "gradescope.counts: input should be 'latest' or 'best'"),
+        ("submissions = 5", "submissions = 0", "gradescope.limit.submissions: 0 is below 1; nothing"),
+        ("submissions = 5, ", "", "gradescope.limit.submissions: it is required; add it."),
+        ("hours = 24", "hours = 0", "gradescope.limit.hours: 0 is not above 0; leave it out"),
+        ("hours = 24", "days = 1", "gradescope.limit.days: no such key is known"),
+        (
+            'shows = "points"',
+            'shows = "little"',
+            "gradescope.feedback[0].shows: input should be 'everything', 'points'",
+        ),
+        ('shows = "points"', "", "gradescope.feedback[0].shows: it is required; add it."),
+        ("from_attempt = 3", "from_attempt = 0", "gradescope.feedback[0].from_attempt: 0 is below 1"),
         ("[rules]", "[rules", "this is no TOML"),
     ],
 )

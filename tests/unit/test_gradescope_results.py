@@ -75,7 +75,7 @@ def test_one_test_for_each_check():
     first, second = content["tests"]
     assert first == {
         "number": "1.1",
-        "name": "1.1 Adds two numbers.",
+        "name": "Adds two numbers.",
         "score": 2.0,
         "max_score": 2.0,
         "status": "passed",
@@ -83,6 +83,7 @@ def test_one_test_for_each_check():
         "output_format": "text",
         "visibility": "visible",
         "tags": [],
+        "extra_data": {"check": "t.py::one", "edge": False},
     }
     assert (second["score"], second["max_score"], second["status"], second["tags"]) == (0.0, 3.0, "failed", ["core"])
     assert second["output"].split("\n")[:2] == ["dW is wrong.", "Expected: 1.0"]
