@@ -13,6 +13,7 @@ from grader.contract.chance import seed_generators
 from grader.contract.ledger import Entry
 from grader.judge.accuracy import Accuracy
 from grader.judge.bench import Bench, Cost, Play
+from grader.judge.checkpoints import Checkpoints
 from grader.judge.compare import Expectation, Names
 from grader.judge.data import Data
 from grader.judge.draw import Draw
@@ -129,6 +130,12 @@ class Fixtures:
             )
         x, y = torch.from_numpy(images.x_test), torch.from_numpy(images.y_test)
         return Accuracy(goal, x, y, images.title, play.draw, play.note, play.flag)
+
+    @pytest.fixture
+    def checkpoint(self, play: Play) -> Checkpoints:
+        """``checkpoint(name)``: what was handed in under this name beside the code, or ``None``."""
+        files = play.bench.order.files
+        return Checkpoints(play.student, files, self.bench.data, play.patched, play.note, play.flag)
 
     @pytest.fixture
     def data(self) -> Data:
