@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import save_file
 
+from grader.datasets.arithmetic import ArithmeticSet
 from grader.datasets.captions import CaptionSet
 from grader.datasets.imageset import ImageSet
 from grader.datasets.kept import DataSet, Kind
@@ -45,6 +46,10 @@ class Data:
     def captions(self) -> CaptionSet:
         """The pictures with captions that were given, whichever set they are."""
         return self._only(CaptionSet)
+
+    def arithmetic(self) -> ArithmeticSet:
+        """The sums and differences that were given."""
+        return self._only(ArithmeticSet)
 
     def cifar10(self) -> ImageSet:
         """CIFAR-10, for questions that need it."""

@@ -181,7 +181,7 @@ def data(monkeypatch, tmp_path, capsys):
 
 def test_list_says_what_there_is_and_where(data, cifar10, monkeypatch):
     code, out, _ = data("list")
-    assert code == 0 and len(out.splitlines()) == 4
+    assert code == 0 and len(out.splitlines()) == 5
     assert "\tnot here; run: grader data fetch cifar10\n" in out and "\tmade from a seed\n" in out
     monkeypatch.setenv("SCRATCHGRADE_CIFAR10", str(cifar10))
     assert f"{cifar10} (SCRATCHGRADE_CIFAR10)" in data("list")[1]
