@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -103,5 +104,9 @@ def _write(file: Path, tensor: torch.Tensor) -> None:
 
 @cache
 def open_sets(requests: str) -> tuple[DataSet, ...]:
-    """The data sets that ``requests`` mean, opened once a process. Raises :class:`DataError` as the store does."""
-    return tuple(Store.default().open(request) for request in requests.split(os.pathsep) if request)
+    """The data sets that ``requests`` mean, opened and held to their checksums once a process.
+
+    What went wrong and was got around is told on standard error. Raises :class:`DataError` as the store does.
+    """
+    store = Store.default(lambda sentence: print(f"grader: {sentence}", file=sys.stderr))
+    return tuple(store.open(request) for request in requests.split(os.pathsep) if request)
