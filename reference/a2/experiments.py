@@ -59,9 +59,13 @@ def main():
         start = time.process_time()
         predict = train(name, RECIPES[name], data)
         cpu_seconds = time.process_time() - start
-        accuracies = (float((predict(data[f"X_{part}"]) == data[f"y_{part}"]).double().mean()) for part in ("val", "test"))
-        rows.append(row(name, *(f"{accuracy:.2%}" for accuracy in accuracies), f"{cpu_seconds:.0f}"))
+        rows.append(row(name, *(f"{accuracy(predict, data, part):.2%}" for part in ("val", "test")), f"{cpu_seconds:.0f}"))
     print("", *rows, sep="\n")
+
+
+def accuracy(predict, data, part):
+    """The fraction of the images of this part that are recognised."""
+    return float((predict(data[f"X_{part}"]) == data[f"y_{part}"]).double().mean())
 
 
 def prepared(images):
@@ -88,7 +92,7 @@ def train(name, recipe, data):
 
 
 def steps_of_a_stretch(recipe, data):
-    return recipe.epochs * len(data["X_train"]) // (recipe.batch_size * STRETCHES)
+    return max(recipe.epochs * len(data["X_train"]) // (recipe.batch_size * STRETCHES), 1)
 
 
 def train_linear(model, recipe, data):
