@@ -121,7 +121,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where submissions run; auto: CUDA if it is there")
+    parser.add_argument(
+        "--device",
+        choices=["cpu", "cuda", "auto"],
+        default="cpu",
+        help="where submissions run; auto: CUDA if it is there",
+    )
     parser.add_argument(
         "--seed", default="", help="seed of all random inputs (default: a fresh one, kept in the report)"
     )

@@ -43,7 +43,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def made_ready(requests: Sequence[str]) -> str:
     """Finds what ``requests``, names or paths, mean, and downloads what is missing, with progress on the terminal.
 
-    Nothing is decoded yet: whoever opens the sets does that once. Returns them as one text that can be handed to processes anywhere: names as they are, paths from the root.
+    Nothing is decoded yet: whoever opens the sets does that once. Returns them as one text that can be handed to
+    processes anywhere: names as they are, paths from the root.
     """
     store = Store.default(tell)
     with _download_bar() as progress:

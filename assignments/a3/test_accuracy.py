@@ -5,6 +5,7 @@ says that the bar is safely met. What it recognises then is counted on images th
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def params_of(expect, saved, shapes):
 def shapes_of(dims):
     """W1, b1, W2, ... of a fully connected network."""
     shapes = {}
-    for layer, (before, behind) in enumerate(zip(dims[:-1], dims[1:], strict=True), start=1):
+    for layer, (before, behind) in enumerate(pairwise(dims), start=1):
         shapes |= {f"W{layer}": (before, behind), f"b{layer}": (behind,)}
     return shapes
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from grader.contract.chance import seed_generators
 from grader.contract.assignment import Goal
+from grader.contract.chance import seed_generators
 from grader.contract.ledger import Entry
 from grader.judge.accuracy import Accuracy, hold_to
 from grader.judge.bench import Bench, Cost, Play

@@ -121,8 +121,8 @@ class Loader:
             return False
         if "spoiled" in answer:
             self.failures[module] = StudentError(
-                f"{module}.py uses a CUDA device while it is imported. Make tensors inside functions: each check runs in "
-                "a copy of the process that imported your modules, and no copy can use CUDA then."
+                f"{module}.py uses a CUDA device while it is imported. Make tensors inside functions: each check runs "
+                "in a copy of the process that imported your modules, and no copy can use CUDA then."
             )
             return False
         if "error" in answer:

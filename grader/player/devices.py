@@ -75,4 +75,4 @@ def install(device: str) -> None:
 
 def cuda_is_up() -> bool:
     """Whether this process has started CUDA: a fork of it cannot use CUDA any more."""
-    return torch.cuda.is_initialized()
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

@@ -3,8 +3,8 @@
     grader reference a1 [--data NAME|PATH] [subset] [all] [--threads 1]
 
 `subset` takes the first 5,000 training and the first 500 test images: it tries every k by cross-validation, and tests
-k = 1, k = 5 and the best k. `all` takes all images and k = 10; beside every 2,000 test images that are classified, torch's
-own cdist and topk find the neighbours of the same images, and the ratio of the two CPU times is printed.
+k = 1, k = 5 and the best k. `all` takes all images and k = 10; beside every 2,000 test images that are classified,
+torch's own cdist and topk find the neighbours of the same images, and the ratio of the two CPU times is printed.
 The data set is cifar10, what lies at a path, or, where none is given, shapes10. Pixels go from 0 to 1.
 """
 

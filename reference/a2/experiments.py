@@ -59,7 +59,8 @@ def main():
         start = time.process_time()
         predict = train(name, RECIPES[name], data)
         cpu_seconds = time.process_time() - start
-        rows.append(row(name, *(f"{accuracy(predict, data, part):.2%}" for part in ("val", "test")), f"{cpu_seconds:.0f}"))
+        accuracies = (f"{accuracy(predict, data, part):.2%}" for part in ("val", "test"))
+        rows.append(row(name, *accuracies, f"{cpu_seconds:.0f}"))
     print("", *rows, sep="\n")
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from test_data import FLOOR, NEEDED, write_cifar10
 
 from grader.contract.verdict import Status
 from grader.judge.prepare import Options
-
-from test_data import FLOOR, NEEDED, write_cifar10
 
 # The check trusts a checkpoint with one number, the brightness of label 0; without one it asks the submission.
 CHECK = '''

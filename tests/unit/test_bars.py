@@ -1,4 +1,4 @@
-"""The bars on CIFAR-10: who reaches what a usual solution reaches passes all of them, a point less than a bar does not."""
+"""The bars on CIFAR-10: a usual solution reaches all of them, and a point less than a bar is not enough."""
 
 from __future__ import annotations
 
