@@ -110,7 +110,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where submissions run")
+    parser.add_argument(
+        "--device",
+        choices=["cpu", "cuda", "auto"],
+        default="cpu",
+        help="where submissions run; auto: CUDA if it is there",
+    )
     parser.add_argument(
         "--seed", default="", help="seed of all random inputs (default: a fresh one, kept in the report)"
     )
@@ -241,6 +246,8 @@ def _choices(options: argparse.Namespace) -> Options:
         device = choose_device(options.device)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if options.device == "auto" and device == "cpu":
+        print("grader: torch can use no CUDA device of this machine; submissions run on the CPU", file=sys.stderr)
     data = cli_data.made_ready(options.data)
     if data:
         from grader.judge.data import open_sets

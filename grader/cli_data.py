@@ -41,18 +41,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def made_ready(requests: Sequence[str]) -> str:
-    """Fetches and decodes what ``requests``, names or paths, mean, with progress on the terminal.
+    """Finds what ``requests``, names or paths, mean, and downloads what is missing, with progress on the terminal.
 
-    Returns them as one text that can be handed to processes anywhere: names as they are, paths from the root.
+    Nothing is decoded yet: whoever opens the sets does that once. Returns them as one text that can be handed to
+    processes anywhere: names as they are, paths from the root.
     """
+    store = Store.default(tell)
     with _download_bar() as progress:
         for request in requests:
-            Store.default(_tell).open(request, progress)
+            if request in KNOWN:
+                store.fetch(request, progress=progress)
+            else:
+                store.find(request)
     return os.pathsep.join(request if request in KNOWN else str(Path(request).resolve()) for request in requests)
 
 
 def _list(options: argparse.Namespace) -> None:
-    store, console = Store.default(_tell), Console()
+    store, console = Store.default(tell), Console()
     rows = [(known.name, known.what, _state(store, known.name)) for known in KNOWN.values()]
     if not console.is_terminal:
         # Another program reads: nothing is framed, folded or cut.
@@ -79,7 +84,7 @@ def _place(source: Source) -> str:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    store, known = Store.default(_tell), known_by(options.name)
+    store, known = Store.default(tell), known_by(options.name)
     if options.url and known.remote is None:
         raise DataError(f"{known.name} is not downloaded; leave out --from.")
     with _download_bar() as progress:
@@ -89,7 +94,7 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    store = Store.default(_tell)
+    store = Store.default(tell)
     requests = options.requests or [name for name in KNOWN if _is_here(store, name)]
     for request in requests:
         found = store.verify(request)
@@ -104,12 +109,13 @@ def _is_here(store: Store, name: str) -> bool:
 
 
 def _path(options: argparse.Namespace) -> None:
-    store = Store.default(_tell)
+    store = Store.default(tell)
     source = store.find(options.request)
     print(source.path if source.path is not None else store.entry(source))
 
 
-def _tell(sentence: str) -> None:
+def tell(sentence: str) -> None:
+    """Prints a sentence about something that went wrong and was got around."""
     print(f"grader: {sentence}", file=sys.stderr)
 
 

@@ -233,32 +233,3 @@ def test_conv_solver_learns(student, draw, expect, note, device):
     solver = student.convolutional_networks.create_convolutional_solver_instance(data, torch.float32, str(device))
     untrained(solver, "DeepConvNet")
     check_learns(expect, note, solver, 3)
-
-
-# ---- 33. create_solver_instance on CIFAR-10 ------------------------------------------------------------------------
-
-
-@number("33.1")
-@weight(5)
-@visibility("visible")
-@pytest.mark.time_limit(cpu_seconds=240)
-def test_solver_on_cifar10(student, data, expect, note, device):
-    """create_solver_instance makes a Solver that, once trained, labels half of the validation images of CIFAR-10."""
-    cifar = data.cifar10()
-    x, y = torch.as_tensor(cifar.x_train).float() / 255, torch.as_tensor(cifar.y_train)
-    x = (x - x.mean(dim=(0, 2, 3), keepdim=True)).flatten(1)
-    parts = {"X_train": x[:40000], "y_train": y[:40000], "X_val": x[40000:], "y_val": y[40000:]}
-    shared = {name: data.share(name, value.contiguous()) for name, value in parts.items()}
-    solver = student.fully_connected_networks.create_solver_instance(shared, torch.float32, str(device))
-    untrained(solver, "TwoLayerNet")
-    solver.train(time_limit=150)
-    params = solver.model.params
-    if type(params) is not dict or any(name not in params for name in ("W1", "b1", "W2", "b2")):
-        raise CheckFailed("After train() the model should have the parameters W1, b1, W2 and b2.")
-    for name, shape in (("W1", (3072, 200)), ("b1", (200,)), ("W2", (200, 10)), ("b2", (10,))):
-        expect(params[name], name).has_shape(*shape).is_finite()
-    W1, b1, W2, b2 = (torch.as_tensor(params[name]).float() for name in ("W1", "b1", "W2", "b2"))
-    labels = ((parts["X_val"] @ W1 + b1).clamp(min=0) @ W2 + b2).argmax(dim=1)
-    accuracy = float((labels == parts["y_val"]).double().mean())
-    note(f"Validation accuracy: {accuracy:.1%}.")
-    expect(accuracy, "validation accuracy").is_between(0.5, 1.0)

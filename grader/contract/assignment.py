@@ -78,10 +78,12 @@ class Goal:
     Attributes:
         needed: earns all points.
         floor: earns none, as does everything below it; between the two, points grow in proportion.
+        cpu_seconds: computing time that a training may take before its accuracy is measured; 0 where the check decides.
     """
 
     needed: float
     floor: float
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -290,6 +292,8 @@ def _unusable_goals(where: str, question: Question) -> Iterator[str]:
                     f"{here}.{number}: floor {goal.floor:g} and needed {goal.needed:g}; percentages were expected, "
                     "the floor below what is needed."
                 )
+            if goal.cpu_seconds < 0:
+                yield f"{here}.{number}: {goal.cpu_seconds:g} cpu_seconds are below 0; leave them out for no limit."
 
 
 def _unknown_modules(content: Content, where: str, question: Question) -> Iterator[str]:

@@ -5,10 +5,20 @@ Every problem occurs once in a set, so that no part of a split holds what anothe
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+NAME = "arithmetic"
+
+# Changes with what is drawn; kept arrays of another version are not used.
+VERSION = 1
 
 
 class Operation(Enum):
@@ -66,3 +76,52 @@ def split(items: Sequence[Problem], held_out: float = 0.2) -> tuple[list[Problem
     unique = list(dict.fromkeys(items))
     last = len(unique) - round(held_out * len(unique))
     return unique[:last], unique[last:]
+
+
+@dataclass(frozen=True, eq=False)
+class ArithmeticSet:
+    """Problems with numbers of two digits, cut into a part to train on and a part to test on.
+
+    Attributes:
+        train: int64, (N, 3): the first number, 0 for an addition and 1 for a subtraction, the second number.
+        test: int64, (M, 3): other problems.
+        name, title, source, canonical, digest: as in :class:`~grader.datasets.imageset.ImageSet`.
+    """
+
+    ARRAYS: ClassVar[tuple[str, ...]] = ("train", "test")
+
+    train: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+    name: str
+    title: str
+    source: str
+    canonical: bool
+    digest: str
+
+    @property
+    def summary(self) -> str:
+        """One line for reports: which set it is, and how many problems it has."""
+        return f"{self.title} ({len(self.train):,} problems to train on and {len(self.test):,} to test on)"
+
+    @staticmethod
+    def problems(rows: npt.NDArray[np.int64]) -> list[Problem]:
+        """The problems that rows of ``train`` or ``test`` stand for."""
+        return [Problem(left, list(Operation)[operation], right) for left, operation, right in rows.tolist()]
+
+
+def make(count: int = 5_000, seed: int = 0) -> ArithmeticSet:
+    """The set of ``count`` problems that belongs to ``seed``, a fifth of them to test on."""
+    train, test = (_rows(part) for part in split(problems(count, seed=seed)))
+    return ArithmeticSet(
+        train, test,
+        name=NAME,
+        title=f"{NAME} with two digits, drawn from seed {seed}",
+        source=f"seed {seed}",
+        canonical=True,
+        digest=hashlib.sha256(train.tobytes() + test.tobytes()).hexdigest(),
+    )  # fmt: skip
+
+
+def _rows(items: Sequence[Problem]) -> npt.NDArray[np.int64]:
+    operations = list(Operation)
+    return np.array([(p.left, operations.index(p.operation), p.right) for p in items], np.int64).reshape(-1, 3)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import platformdirs
 
-from grader.datasets import arrays, captions, cifar10, folders, scenes, shapes10
+from grader.datasets import arithmetic, arrays, captions, cifar10, folders, scenes, shapes10
+from grader.datasets.arithmetic import ArithmeticSet
 from grader.datasets.captions import CaptionSet
 from grader.datasets.download import Progress, Remote, fetch
 from grader.datasets.imageset import ImageSet
@@ -99,6 +100,13 @@ KNOWN: Mapping[str, Known] = {
             CaptionSet,
             make=scenes.make,
             version=scenes.VERSION,
+        ),
+        Known(
+            arithmetic.NAME,
+            "sums and differences of numbers with two digits",
+            ArithmeticSet,
+            make=arithmetic.make,
+            version=arithmetic.VERSION,
         ),
     )
 }

@@ -105,11 +105,8 @@ class Accuracy:
                 f"of images exactly as published, {plain:.1f} % are recognised, of slightly changed ones "
                 f"{measured.percent:.1f} %: answers may have been learned by heart"
             )
-        needed = f"{self.goal.needed:.1f} % on {self.title}"
-        if _count(self.goal.needed, measured.shown) <= measured.right:
-            self.note(f"needed {needed}, got {measured}")
-            return measured
-        raise self._shortfall(measured, needed)
+        hold_to(self.goal, measured.right, measured.shown, self.title, self.note, str(measured))
+        return measured
 
     def _measure(self, predict: Predict, batch: int) -> Measured:
         order = self.draw.permutation(len(self.labels))
@@ -141,14 +138,30 @@ class Accuracy:
             count.plain_shown + len(plain),
         )
 
-    def _shortfall(self, measured: Measured, needed: str) -> CheckFailed:
-        share = (measured.percent - self.goal.floor) / (self.goal.needed - self.goal.floor)
-        told = Explanation(
-            f"The accuracy is below what was needed; points begin at {self.goal.floor:.1f} %.",
-            expected=f"at least {needed}",
-            got=str(measured),
-        )
-        return PartlyMet(told, share) if share > 0 else CheckFailed(told)
+
+def hold_to(goal: Goal, right: int, shown: int, title: str, note: Callable[[str], None], got: str = "") -> None:
+    """Holds ``right`` answers of ``shown`` to ``goal``, and notes what was needed where that is met.
+
+    Args:
+        title: the data set, for the report.
+        got: what was reached, in words, if that takes more than the two numbers.
+
+    Raises:
+        PartlyMet: between floor and bar, with the share of the points, linear between them.
+        CheckFailed: below the floor.
+    """
+    percent, needed = 100.0 * right / shown, f"{goal.needed:.1f} % on {title}"
+    got = got or f"{percent:.1f} ± {100 * wilson(right, shown).half_width:.1f} % (95 %, {shown:,} answers)"
+    if _count(goal.needed, shown) <= right:
+        note(f"needed {needed}, got {got}")
+        return
+    told = Explanation(
+        f"The accuracy is below what was needed; points begin at {goal.floor:.1f} %.",
+        expected=f"at least {needed}",
+        got=got,
+    )
+    share = (percent - goal.floor) / (goal.needed - goal.floor)
+    raise PartlyMet(told, share) if share > 0 else CheckFailed(told)
 
 
 def _count(percent: float, of: int) -> int:

@@ -21,6 +21,7 @@ from grader.contract.users import FIRST_UID, UIDS
 from grader.contract.verdict import CheckFailed, Explanation, Missing, SubmissionProblem
 from grader.judge import reference
 from grader.judge.channel import Budget
+from grader.judge.checkpoints import checkpoints_among
 from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.order import Order
@@ -98,7 +99,7 @@ class Bench:
         package = Path(__file__).resolve().parent.parent
         return {
             "uid": FIRST_UID + os.getpid() % UIDS,
-            "readable": [*order.roots, str(order.folder / "shared")],
+            "readable": [*order.roots, *checkpoints_among(order.files), str(order.folder / "shared")],
             "writable": [str(order.folder / "scratch")],
             "hidden": [*(str(order.course / part) for part in PARTS), str(package)],
             "memory": self.assignment.content.limits.memory_mb * 2**20,

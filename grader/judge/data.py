@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import save_file
 
+from grader.datasets.arithmetic import ArithmeticSet
 from grader.datasets.captions import CaptionSet
 from grader.datasets.imageset import ImageSet
 from grader.datasets.kept import DataSet, Kind
@@ -45,6 +47,10 @@ class Data:
     def captions(self) -> CaptionSet:
         """The pictures with captions that were given, whichever set they are."""
         return self._only(CaptionSet)
+
+    def arithmetic(self) -> ArithmeticSet:
+        """The sums and differences that were given."""
+        return self._only(ArithmeticSet)
 
     def cifar10(self) -> ImageSet:
         """CIFAR-10, for questions that need it."""
@@ -98,5 +104,9 @@ def _write(file: Path, tensor: torch.Tensor) -> None:
 
 @cache
 def open_sets(requests: str) -> tuple[DataSet, ...]:
-    """The data sets that ``requests`` mean, opened once a process. Raises :class:`DataError` as the store does."""
-    return tuple(Store.default().open(request) for request in requests.split(os.pathsep) if request)
+    """The data sets that ``requests`` mean, opened and held to their checksums once a process.
+
+    What went wrong and was got around is told on standard error. Raises :class:`DataError` as the store does.
+    """
+    store = Store.default(lambda sentence: print(f"grader: {sentence}", file=sys.stderr))
+    return tuple(store.open(request) for request in requests.split(os.pathsep) if request)

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from grader.contract.assignment import Goal
 from grader.contract.chance import seed_generators
 from grader.contract.ledger import Entry
-from grader.judge.accuracy import Accuracy
+from grader.judge.accuracy import Accuracy, hold_to
 from grader.judge.bench import Bench, Cost, Play
+from grader.judge.checkpoints import Checkpoints
 from grader.judge.compare import Expectation, Names
 from grader.judge.data import Data
 from grader.judge.draw import Draw
@@ -125,17 +127,38 @@ class Fixtures:
     @pytest.fixture
     def accuracy(self, play: Play) -> Accuracy:
         """A bar for predictions on the test images of the data set that was given."""
-        images, entry = self.bench.data.images(), play.entry
-        goal = play.question.goals.get(images.name, {}).get(entry.number)
-        if goal is None:
-            raise pytest.UsageError(
-                f"{entry.check}: no accuracy is asked for on {images.name}; write questions.goals.{images.name}."
-                f'"{entry.number}" into assignment.toml'
-            )
+        images = self.bench.data.images()
+        goal = _goal(play, images.name)
         x, y = torch.from_numpy(images.x_test), torch.from_numpy(images.y_test)
         return Accuracy(goal, x, y, images.title, play.draw, play.note, play.flag)
+
+    @pytest.fixture
+    def hold_to(self, play: Play) -> Callable[[str, str, int, int], None]:
+        """``hold_to(set, title, right, shown)``: a bar for answers that the check itself has counted."""
+
+        def hold(name: str, title: str, right: int, shown: int) -> None:
+            hold_to(_goal(play, name), right, shown, title, play.note)
+
+        return hold
+
+    @pytest.fixture
+    def checkpoint(self, play: Play) -> Checkpoints:
+        """``checkpoint(name)``: what was handed in under this name beside the code, or ``None``."""
+        files = play.bench.order.files
+        return Checkpoints(play.student, files, self.bench.data, play.patched, play.note, play.flag)
 
     @pytest.fixture
     def data(self) -> Data:
         """The data set that was given."""
         return self.bench.data
+
+
+def _goal(play: Play, name: str) -> Goal:
+    """What the check asks for on the data set ``name``."""
+    goal = play.question.goals.get(name, {}).get(play.entry.number)
+    if goal is None:
+        raise pytest.UsageError(
+            f"{play.entry.check}: no accuracy is asked for on {name}; write questions.goals.{name}."
+            f'"{play.entry.number}" into assignment.toml'
+        )
+    return goal

@@ -27,7 +27,7 @@ class Order:
         sources: module -> (path, text) as it will be executed, dependencies first.
         missing: module -> why it is not there, in a sentence.
         roots: folders for imports, helpers of the course first.
-        files: every Python file of the submission, for the rules.
+        files: every file of the submission that was kept: source for the rules, and checkpoints.
         address: socket of the zygote.
         folder: private folder of this grading; holds ``scratch/`` and ``shared/``, which players see.
         seed: secret from which all draws are derived, as text.

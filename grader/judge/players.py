@@ -119,6 +119,12 @@ class Loader:
                 Explanation(f"{module}.py could not be imported: {problem.explanation.message}")
             )
             return False
+        if "spoiled" in answer:
+            self.failures[module] = StudentError(
+                f"{module}.py uses a CUDA device while it is imported. Make tensors inside functions: each check runs "
+                "in a copy of the process that imported your modules, and no copy can use CUDA then."
+            )
+            return False
         if "error" in answer:
             found = problem_of(answer["error"])
             text = f"{module}.py could not be imported. {found.explanation.message}"

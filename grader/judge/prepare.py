@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ def choose_device(wanted: str) -> str:
         return wanted
     import torch  # takes a second
 
+    # Judges are forked from this process: it may ask for CUDA devices, and not start CUDA to do so.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():

@@ -150,7 +150,7 @@ class Student:
         return str(self._playing.player.scratch / name)
 
     def checkpoint(self, path: str) -> Any:
-        """What ``torch.load(path, weights_only=True)`` returns, run inside the player."""
+        """The content of a file of torch.save or safetensors, read inside the player as plain data."""
         return self._playing.player.request({"op": "checkpoint"}, path)[0]
 
     def get(self, path: str) -> Any:

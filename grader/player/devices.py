@@ -76,3 +76,8 @@ def install(device: str) -> None:
         setattr(torch, name, _redirected(getattr(torch, name)))
     for name in OF_CUDA_ALONE:
         setattr(torch.cuda, name, _idle())
+
+
+def cuda_is_up() -> bool:
+    """Whether this process has started CUDA: a fork of it cannot use CUDA any more."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

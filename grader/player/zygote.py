@@ -9,7 +9,7 @@ Conversation on a loader's connection, in frames of :mod:`grader.contract.wire`:
 =============  =========================================================================================
 zygote says    ``{"pid": n}`` once, before any code of a submission runs
 ``setup``      policy of confinement, roots, sources, exports -> layers that are on
-``load``       one module -> ``{"value": notes}`` or ``{"error": ...}``
+``load``       one module -> ``{"value": notes}`` or ``{"error": ...}``; ``{"spoiled": true}`` if CUDA is up now
 ``prepare``    with three descriptors: requests, answers, output -> ``{"pid": n}`` of a new player
 ``status``     pid of a player that has ended -> how it ended, in words
 =============  =========================================================================================
@@ -127,7 +127,7 @@ class Loader:
             self.library.load(message["module"])
         except BaseException as error:  # noqa: BLE001 - the process boundary: whatever student code raises is data
             return {"error": describe(error, self.library)}
-        return {"value": self.library.notes[:50]}
+        return {"spoiled": True} if devices.cuda_is_up() else {"value": self.library.notes[:50]}
 
     def _prepare(self, message: dict[str, Any]) -> dict[str, Any]:
         self._reap()

@@ -58,8 +58,9 @@ def compute_distances_no_loops(x_train, x_test):
     x_test = x_test.reshape(x_test.shape[0], -1)  # (num_test, D)
     aa = torch.einsum("nd,nd->n", x_train, x_train)  # (num_train,)
     bb = torch.einsum("nd,nd->n", x_test, x_test)  # (num_test,)
-    dists = aa[:, None] + bb  # (num_train, num_test)
-    return dists.addmm_(x_train, x_test.T, alpha=-2).clamp_(min=0)
+    # Made the other way round and turned: the distances of one test row lie side by side, as the vote will read them.
+    dists = bb[:, None] + aa  # (num_test, num_train)
+    return dists.addmm_(x_test, x_train.T, alpha=-2).clamp_(min=0).T
     # [end]
 
 
@@ -95,9 +96,9 @@ class KnnClassifier:
         # [task] Put compute_distances_no_loops and predict_labels together.
 
         # All distances at once would be 2 GB for 50,000 x 10,000 in float32. Test rows do not depend on each other, so
-        # 512 at a time give the same answer in a twentieth of the memory.
+        # 2,000 at a time give the same answer in a fifth of the memory.
         y_pred = []
-        for x_chunk in x_test.split(512):
+        for x_chunk in x_test.split(2000):
             dists = compute_distances_no_loops(self.x_train, x_chunk)  # (num_train, chunk)
             y_pred.append(predict_labels(dists, self.y_train, k=k))
         return torch.cat(y_pred)

@@ -1,13 +1,12 @@
 """Trains the networks of this assignment on images and prints what they reach and what it costs.
 
-    grader reference a3 --data NAME|PATH [quick] [good] [long] [two_layer] [--threads 1] [--seed 0]
+    grader reference a3 [--data NAME|PATH] [quick] [good] [long] [two_layer] [--threads 1] [--seed 0]
 
-The data set is cifar10, shapes10, or what lies at a path. The first four fifths of its training images train, the rest
-validate; all test images test the parameters that training ends with. CPU-seconds are those of this process from the
-first step to the last, the validations in between included.
+The data set is cifar10, what lies at a path, or, where none is given, shapes10. The first four fifths of its training
+images train, the rest validate; all test images test the parameters that training ends with. CPU-seconds are those of
+this process from the first step to the last, the validations in between included.
 """
 
-import argparse
 import time
 
 import torch
@@ -15,14 +14,14 @@ from convolutional_networks import GOOD, LONG, QUICK, solver_of
 from eecs598.data import prepared
 from fully_connected_networks import create_solver_instance
 
-from grader.datasets.problems import DataError
-from grader.datasets.store import Store
+from grader.kit.program import arguments, row
 
 RECIPES = {"quick": QUICK, "good": GOOD, "long": LONG}
+NAMES = (*RECIPES, "two_layer")
 
 
 def main():
-    options = arguments()
+    options = arguments("a3", __doc__.partition("\n")[0], NAMES, ("quick", "good"))
     torch.set_num_threads(options.threads)
     given = options.data
     arrays = given.x_train, given.y_train, given.x_test, given.y_test
@@ -35,28 +34,6 @@ def main():
         accuracies = (solver.check_accuracy(data[f"X_{part}"], data[f"y_{part}"]) for part in ("val", "test"))
         rows.append(row(name, *(f"{accuracy:.2%}" for accuracy in accuracies), f"{cpu_seconds:.0f}"))
     print("", *rows, sep="\n")
-
-
-def arguments():
-    parser = argparse.ArgumentParser(prog="grader reference a3", description=__doc__.partition("\n")[0])
-    names = [*RECIPES, "two_layer"]
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)} (default: quick good)")
-    parser.add_argument("--data", metavar="NAME|PATH", type=images, required=True, help="see: grader data list")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    options.names = options.names or ["quick", "good"]
-    unknown = sorted(set(options.names) - set(names))
-    if unknown:
-        parser.error(f"there is no network {unknown[0]!r}; choose from {', '.join(names)}")
-    return options
-
-
-def images(request):
-    try:
-        return Store.default(print).images(request)
-    except DataError as error:
-        raise argparse.ArgumentTypeError(error) from error
 
 
 def solver_for(name, data):
@@ -74,10 +51,6 @@ def train(solver):
     start = time.process_time()
     solver.train(return_best_params=False)
     return time.process_time() - start
-
-
-def row(name, *cells):
-    return f"{name:12}" + "".join(f"{cell:>12}" for cell in cells)
 
 
 if __name__ == "__main__":

@@ -32,3 +32,14 @@ def test_the_reference_reaches_the_figures_of_the_course(assignment: str, questi
     asked = [verdict for verdict in report.verdicts if verdict.number.startswith(f"{question}.")]
     assert asked
     assert all(verdict.status is Status.PASSED for verdict in report.verdicts)
+
+
+@pytest.mark.parametrize(("assignment", "selection"), [("a3", "on_images or by_heart")])
+def test_networks_train_on_real_images(assignment: str, selection: str, tmp_path: Path) -> None:
+    root, report = default_course().root, tmp_path / "report.json"
+    command = [sys.executable, "-m", "pytest", "-q", str(root / "assignments" / assignment), "-k", selection]
+    options = ["--submission", str(root / "reference" / assignment), "--data", str(DATA), "--report", str(report)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    notes = [note for verdict in from_json(report.read_text(encoding="utf-8")).verdicts for note in verdict.notes]
+    assert sum("on CIFAR-10" in note for note in notes) == 2

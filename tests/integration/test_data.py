@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -181,7 +182,7 @@ def data(monkeypatch, tmp_path, capsys):
 
 def test_list_says_what_there_is_and_where(data, cifar10, monkeypatch):
     code, out, _ = data("list")
-    assert code == 0 and len(out.splitlines()) == 4
+    assert code == 0 and len(out.splitlines()) == 5
     assert "\tnot here; run: grader data fetch cifar10\n" in out and "\tmade from a seed\n" in out
     monkeypatch.setenv("SCRATCHGRADE_CIFAR10", str(cifar10))
     assert f"{cifar10} (SCRATCHGRADE_CIFAR10)" in data("list")[1]
@@ -235,3 +236,18 @@ def test_grade_refuses_a_data_set_that_there_is_not(tmp_path, course, capsys):
     arguments = ["grade", course / "reference" / "odd", "-a", "odd", "-o", tmp_path, "--course", course, "--data"]
     assert cli.main([str(argument) for argument in [*arguments, tmp_path / "none"]]) == 2
     assert "does not exist; give the unpacked folder" in capsys.readouterr().err
+
+
+def test_grade_opens_a_data_set_once_and_falls_back_to_the_cpu(tmp_path, course, cifar10, capsys, monkeypatch):
+    opened, whole = [], Store.open
+    monkeypatch.setattr(Store, "open", lambda store, *request: opened.append(request) or whole(store, *request))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    elsewhere = tmp_path / "elsewhere" / "cifar-10-batches-py"
+    shutil.copytree(cifar10, elsewhere)
+    arguments = ["grade", course / "reference" / "odd", "-a", "odd", "-o", tmp_path / "out", "--course", course]
+    more = ["--data", elsewhere, "--device", "auto", "--seed", "s"]
+    assert cli.main([str(argument) for argument in [*arguments, *more]]) == 0
+    assert opened == [(str(elsewhere),)]
+    assert "no CUDA device of this machine; submissions run on the CPU" in capsys.readouterr().err
+    report = from_json((tmp_path / "out" / "odd" / "report.json").read_text())
+    assert report.environment.device == "cpu"

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from grader.contract.course import Course
+from grader.kit.experiments import ExperimentsError, run
+
 
 @pytest.fixture
 def few_images(tmp_path: Path) -> Path:
@@ -41,11 +44,31 @@ def test_networks_are_trained_and_their_accuracies_printed(few_images):
     assert all(0 <= float(cell.rstrip("%")) <= 100 for row in table[1:] for cell in row[1:3])
 
 
+def test_neighbours_are_found_and_timed_beside_torch_s_own(few_images):
+    done = grader("a1", "--data", few_images)
+    assert done.returncode == 0, done.stderr
+    assert "best k: " in done.stdout
+    last = done.stdout.splitlines()[-1].split()
+    assert last[0] == "10" and 0 <= float(last[1]) <= 100 and float(last[-1]) > 0
+
+
+def test_linear_classifiers_and_nets_are_trained(few_images):
+    done = grader("a2", "svm", "softmax", "quick", "--data", few_images)
+    assert done.returncode == 0, done.stderr
+    table = [line.split() for line in done.stdout.splitlines()[-4:]]
+    assert [row[0] for row in table[1:]] == ["svm", "softmax", "quick"]
+    assert all(0 <= float(cell.rstrip("%")) <= 100 for row in table[1:] for cell in row[1:3])
+
+
+def test_an_assignment_without_experiments_says_so():
+    toy = Course(Path(__file__).parents[1] / "toy_course").assignment("warmup")
+    with pytest.raises(ExperimentsError, match="has no experiments"):
+        run(toy, [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("a1",), "has no experiments"),
-        (("a3",), "--data"),
         (("a3", "--data", "nowhere"), "does not exist"),
         (("a4", "poetry"), "choose from arithmetic, overfit, by_heart, captions"),
         (("a4", "overfit"), "overfit needs pictures with captions: give --data"),

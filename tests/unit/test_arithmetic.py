@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.datasets.arithmetic import Operation, Problem, problems, split
+from grader.datasets.arithmetic import Operation, Problem, make, problems, split
 
 
 def test_results():
@@ -43,3 +43,11 @@ def test_a_problem_lies_in_one_part_only():
     train, held_out = split([*drawn, *drawn[:50]], 0.25)
     assert train + held_out == drawn and len(held_out) == 25
     assert not set(train) & set(held_out)
+
+
+def test_a_set_keeps_its_problems_and_their_parts():
+    made = make(100, seed=2)
+    train, test = split(problems(100, seed=2))
+    assert (made.problems(made.train), made.problems(made.test)) == (train, test) and len(test) == 20
+    assert made.digest == make(100, seed=2).digest != make(100, seed=3).digest
+    assert "80 problems to train on and 20 to test on" in made.summary

@@ -727,6 +727,15 @@ def test_a_module_that_cannot_be_imported_takes_no_other_with_it(
             begun.student.bad.f()
 
 
+def test_a_module_that_starts_cuda_while_it_is_imported_takes_no_other_with_it(load: Callable[..., Loader]) -> None:
+    # As after a call of .cuda(), on a machine that has none.
+    starts = "import torch\ntorch.cuda.is_initialized = lambda: True\n"
+    loader = load({"eager": starts, "fine": "def two():\n    return 2\n"})
+    assert "uses a CUDA device while it is imported" in loader.failures["eager"].explanation.message
+    with playing(loader) as begun:
+        assert begun.student.fine.two() == 2
+
+
 def test_modules_import_each_other_once(load: Callable[..., Loader]) -> None:
     loader = load(
         {
