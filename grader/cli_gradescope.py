@@ -151,6 +151,8 @@ def _tell(outcome: Outcome) -> None:
     memory = f", {outcome.peak_bytes / 2**20:.0f} MiB at most" if outcome.peak_bytes else ""
     computing = f", {outcome.cpu_seconds:.1f} s of computing" if outcome.cpu_seconds else ""
     print(f"graded in {outcome.seconds:.1f} s{computing}{memory}")
+    if outcome.unlimited:
+        print(outcome.unlimited)
     if outcome.killed:
         print(f"{outcome.killed} processes were killed, because memory ran out")
     if outcome.replaced:

@@ -46,6 +46,7 @@ class Outcome:
         cpu_seconds: computing time; 0 where that is not known.
         peak_bytes: the most memory in use; 0 where that is not known.
         killed: how many processes were killed because memory ran out.
+        unlimited: why there were no limits of memory and computing time; empty if there were.
     """
 
     results: dict[str, Any]
@@ -56,6 +57,7 @@ class Outcome:
     cpu_seconds: float
     peak_bytes: int
     killed: int
+    unlimited: str = ""
 
 
 def unpack(bundle: Path, container: Container) -> None:
@@ -117,7 +119,7 @@ def run(container: Container, limits: Limits, seconds: float) -> Outcome:
     taken = time.monotonic() - started
     printed = _shortened(stdout.read_text(encoding="utf-8", errors="replace"))
     results, replaced, problems = _taken(place.results, seconds if late else None)
-    return Outcome(results, replaced, problems, printed, taken, computed, group.peak_bytes, killed)
+    return Outcome(results, replaced, problems, printed, taken, computed, group.peak_bytes, killed, group.unavailable)
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float, look: Callable[[], None]) -> bool:
