@@ -1,7 +1,8 @@
 """The command ``grader``.
 
-Exit codes: 0 done; 1 ``check``: a check failed; 2 the command or its input cannot be used; 3 the grader itself failed
-in some check; 130 interrupted. What needs torch is imported once a command needs it, so that ``--help`` is quick.
+Exit codes: 0 done; 1 ``check``: a check failed, ``doctor``: hidden checks are not safe here; 2 the command or its input
+cannot be used; 3 the grader itself failed in some check; 130 interrupted or terminated. What needs torch is imported
+once a command needs it, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_data
+from grader import __version__, cli_data, cli_doctor
+from grader.contract.signals import terminations_as_interruptions
 
 if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
     from grader.contract.course import Course
+    from grader.contract.report import Report
     from grader.grading.grade import Job
     from grader.grading.run import Finished
     from grader.judge.prepare import Options
@@ -46,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], Exit] = options.run
     try:
-        return int(run(options))
+        with terminations_as_interruptions():
+            return int(run(options))
     except KeyboardInterrupt:
         print("grader: interrupted; what was graded so far is in the output folder", file=sys.stderr)
         return int(Exit.INTERRUPTED)
@@ -66,7 +70,7 @@ def _is_of_the_user(error: Exception) -> bool:
     from grader.kit.new import NewError
 
     problems = UsageError | AssignmentError | DataError | IntakeError | NewError | ExperimentsError | OSError
-    return isinstance(error, problems)
+    return isinstance(error, problems | cli_doctor.TooLow)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the reports (default: out)")
     grade.add_argument("-j", "--jobs", type=int, default=1, help="submissions graded at a time (default: 1)")
     _add_choices(grade)
+    cli_doctor.add_option(grade)
     grade.set_defaults(run=_grade)
 
     check = commands.add_parser("check", help="check your own work: the visible checks only")
@@ -102,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("-a", "--assignment", help="name of the assignment (default: found by the names of the files)")
     _add_choices(check)
+    cli_doctor.add_option(check)
     check.set_defaults(run=_check)
 
     new = commands.add_parser("new", help="lay out the files of an assignment to start from")
@@ -117,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_data.add_parser(commands)
     commands.choices["data"].set_defaults(run=_data)
+
+    cli_doctor.add_parser(commands)
+    commands.choices["doctor"].set_defaults(run=lambda _: Exit.OK if cli_doctor.diagnose() else Exit.FAILED)
     return parser
 
 
@@ -141,6 +150,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 def _grade(options: argparse.Namespace) -> Exit:
     from grader.pages.terminal import class_table, console
 
+    cli_doctor.require(options.require_confinement)
     course = _course(options.course)
     assignment = course.assignment(options.assignment)
     with _grading() as address:
@@ -158,6 +168,7 @@ def _check(options: argparse.Namespace) -> Exit:
     from grader.grading.grade import Job
     from grader.pages.terminal import console, student_view
 
+    cli_doctor.require(options.require_confinement)
     _require_paths([options.path])
     course = _course(options.course)
     assignment = course.assignment(options.assignment or _recognise(options.path, course))
@@ -244,22 +255,41 @@ def _grading() -> Iterator[Callable[[], Path]]:
 def _run(
     jobs: list[Job], assignment: Assignment, course: Course, choices: Options, at_once: int, address: Callable[[], Path]
 ) -> list[Finished]:
-    from grader.contract.report import write_atomically
-    from grader.gradescope.results import dumps, results
     from grader.grading.grade import Setting
     from grader.grading.run import Run
     from grader.judge import reference
 
     reference.load(assignment)
     setting = Setting(course.root, assignment, choices, address())
-    finished = []
-    for each in _with_progress(Run(jobs, setting, at_once), len(jobs), assignment.name):
-        if each.unusable:
-            raise UsageError(each.unusable)
-        if each.report is not None:
-            write_atomically(each.job.out / "results.json", dumps(results(each.report)))
-        finished.append(each)
+    finished: list[Finished] = []
+    try:
+        with closing(iter(Run(jobs, setting, at_once))) as run:
+            for each in _with_progress(run, len(jobs), assignment.name):
+                if each.unusable:
+                    raise UsageError(each.unusable)
+                if each.report is not None:
+                    _write_results(each.job, each.report)
+                finished.append(each)
+    except KeyboardInterrupt:
+        _keep_what_was_graded(jobs)
+        raise
     return sorted(finished, key=lambda each: [job.name for job in jobs].index(each.job.name))
+
+
+def _write_results(job: Job, report: Report) -> None:
+    from grader.contract.report import write_atomically
+    from grader.gradescope.results import dumps, results
+
+    write_atomically(job.results, dumps(results(report)))
+
+
+def _keep_what_was_graded(jobs: Sequence[Job]) -> None:
+    """Renders the reports of submissions that were being graded when the run was interrupted."""
+    from grader.contract.report import from_json
+
+    for job in jobs:
+        if job.report.exists() and not job.results.exists():
+            _write_results(job, from_json(job.report.read_text(encoding="utf-8")))
 
 
 def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:
@@ -293,7 +323,7 @@ def _choices(options: argparse.Namespace) -> Options:
         raise UsageError(str(error)) from error
     data = cli_data.made_ready(options.data)
     open_sets(data)  # for all judges, which are forked from this process
-    return Options(options.seed, device, data)
+    return Options(options.seed, device, data, required=options.require_confinement)
 
 
 def _require_paths(paths: Sequence[Path]) -> None:

@@ -37,6 +37,11 @@ class Job:
         """The report's file."""
         return self.out / "report.json"
 
+    @property
+    def results(self) -> Path:
+        """The file for Gradescope, rendered from the report."""
+        return self.out / "results.json"
+
 
 @dataclass(frozen=True)
 class Setting:

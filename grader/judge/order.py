@@ -34,6 +34,7 @@ class Order:
         device: what was asked for: ``cpu``, ``cuda`` or ``auto``.
         data: path of the data set, or empty.
         visible_only: leave out checks that a student may not see.
+        required: level of confinement below which nothing of the submission runs; empty for any.
         report: where the report is written.
         policy: differences from the usual confinement of players, for tests of lesser machines.
     """
@@ -51,6 +52,7 @@ class Order:
     device: str = "cpu"
     data: str = ""
     visible_only: bool = False
+    required: str = ""
     report: Path | None = None
     policy: dict[str, Any] = field(default_factory=dict)
 

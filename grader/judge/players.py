@@ -6,13 +6,13 @@ import array
 import contextlib
 import itertools
 import os
-import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grader.contract.layers import Layers
 from grader.contract.verdict import (
     BadAnswer,
     Explanation,
@@ -25,6 +25,7 @@ from grader.contract.verdict import (
 )
 from grader.contract.wire import Frame, Unsendable, WireError, pack
 from grader.judge.channel import Budget, Channel, Limit
+from grader.judge.folders import empty
 from grader.judge.objects import Objects
 from grader.judge.process import NotOurs, Watched
 from grader.judge.zygote import ZygoteError, connect
@@ -43,7 +44,7 @@ class Stage:
         exports: module -> public names of the reference's module.
         policy: confinement of the players, as plain data.
         device: ``cpu``, ``cpu-for-cuda`` or ``cuda``.
-        scratch: folder under which each player gets a folder of its own to write to.
+        scratch: this loader's alone: its players make their folders there, one at a time.
         shared: folder of the read-only data files, or ``None``.
         load_seconds: CPU seconds that loading one module may take.
     """
@@ -63,10 +64,15 @@ class Loader:
     """A process that has loaded a submission, and forks a player for each check.
 
     A module that ends or stalls the process is left out, and the others are loaded again without it.
+
+    Args:
+        stage: the submission.
+        approve: called with the layers of confinement that are on, before any code of the submission runs; may raise.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, approve: Callable[[Layers], None] = lambda layers: None) -> None:
         self.stage = stage
+        self.approve = approve
         self.failures: dict[str, SubmissionProblem] = {}
         self.notes: dict[str, list[str]] = {}
         self.layers: dict[str, dict[str, str]] = {}
@@ -93,6 +99,7 @@ class Loader:
         except (SubmissionProblem, KeyError) as error:
             # Nothing of the submission has run yet.
             raise ZygoteError(f"a player could not be set up: {error}") from error
+        self.approve(Layers.from_json(self.layers))
         return all(self._load(module) for module in self.stage.sources)
 
     def _setup(self) -> dict[str, Any]:
@@ -163,9 +170,7 @@ class Loader:
 
     def _ask_for_fork(self) -> None:
         if self._coming is None:
-            scratch = self.stage.scratch / f"{os.getpid()}-{next(self._numbers)}"
-            scratch.mkdir(parents=True)
-            scratch.chmod(0o777)
+            scratch = self.stage.scratch / str(next(self._numbers))
             self._coming = _Pipes(), scratch
             self._send_descriptors({"op": "prepare"}, self._coming[0].theirs)
             self._coming[0].close_theirs()
@@ -177,7 +182,9 @@ class Loader:
         watched = Watched(pid if type(pid) is int else -1, parent=self.watched.pid)
         assert self._coming is not None
         (pipes, scratch), self._coming = self._coming, None
-        return Player(watched, pipes, scratch, lambda: self._how_it_ended(watched))
+        # A file system of its own limits itself, and the judge does not see into it.
+        limited = "scratch" in self.layers.get("on", {})
+        return Player(watched, pipes, scratch, lambda: self._how_it_ended(watched), watch_scratch=not limited)
 
     def _send_descriptors(self, message: dict[str, Any], descriptors: Sequence[int]) -> None:
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
@@ -255,10 +262,18 @@ class _Pipes:
 class Player:
     """A process that plays one check. Calls return plain data; what is not plain stays there and is known by number."""
 
-    def __init__(self, watched: Watched, pipes: _Pipes, scratch: Path, how_it_ended: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        pipes: _Pipes,
+        scratch: Path,
+        how_it_ended: Callable[[], str],
+        watch_scratch: bool = True,
+    ) -> None:
         self.watched = watched
         self.pipes = pipes
         self.scratch = scratch
+        self.watch_scratch = watch_scratch
         self.channel = Channel(pipes.requests, pipes.answers, pipes.output, watched, how_it_ended)
         self.objects = Objects()
         self.limit = Limit(watched, REPLY)
@@ -266,7 +281,7 @@ class Player:
 
     def begin(self, seed: int, budget: Budget) -> None:
         """Starts the check: seeds the generators, and lets the budget of the whole check run from now on."""
-        self.limit = Limit(self.watched, budget)
+        self.limit = Limit(self.watched, budget, self.scratch.parent if self.watch_scratch else None)
         self.request({"op": "begin", "seed": seed, "scratch": str(self.scratch)})
 
     def request(self, message: dict[str, Any], values: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -321,7 +336,7 @@ class Player:
         self.watched.kill()
         self.watched.close()
         self.pipes.close_ours()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        empty(self.scratch.parent)
 
 
 def _message(read: Callable[[], Frame]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import ast
 import hashlib
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,12 +28,16 @@ class Options:
         device: ``cpu``, ``cuda`` or ``auto``.
         data: path of the data set; empty for none.
         visible_only: leave out checks that a student may not see.
+        required: level of confinement below which nothing of a submission runs; empty for any.
+        policy: differences from the usual confinement of players, for tests of lesser machines.
     """
 
     seed: str = ""
     device: str = "cpu"
     data: str = ""
     visible_only: bool = False
+    required: str = ""
+    policy: dict[str, Any] = field(default_factory=dict)
 
 
 def fresh_seed() -> str:
@@ -83,6 +88,8 @@ def prepare(
         device=choose_device(options.device),
         data=options.data,
         visible_only=options.visible_only,
+        required=options.required,
+        policy=options.policy,
         report=report,
     )
 
