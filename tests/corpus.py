@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 from pydantic import ConfigDict, TypeAdapter
 
 from grader.contract.assignment import read_toml
@@ -52,6 +53,7 @@ class Case:
         statuses: number of a check -> the status that it must end with.
         staff: text that staff must be shown; empty for none.
         unseen: text that students must not be shown on checks that are hidden from them.
+        slow: whether its grading takes long, for time limits have to pass or a whole assignment is graded.
         held_by: what contains the attack, the first line of defence first: layers of confinement by their names, and
             ``boundary`` (plain data between processes), ``judge`` (its own comparing), ``rules``, ``intake``,
             ``time limit``.
@@ -68,6 +70,7 @@ class Case:
     statuses: dict[str, Status] = field(default_factory=dict)
     staff: str = ""
     unseen: str = ""
+    slow: bool = False
     held_by: tuple[str, ...] = ()
 
 
@@ -101,9 +104,7 @@ class Arena:
         """Grades cases of one assignment; each as it ends."""
         (assignment,) = {self.cases[name].assignment for name in names}
         course = Course(self.course if assignment in TOY else REAL)
-        setting = Setting(
-            course.root, course.assignment(assignment), Options(seed, policy=self.policy), self.address
-        )
+        setting = Setting(course.root, course.assignment(assignment), Options(seed, policy=self.policy), self.address)
         jobs = [Job(name, self._upload(name, seed), self._out(name, seed)) for name in names]
         for finished in Run(jobs, setting, at_once):
             if finished is not None:
@@ -155,6 +156,11 @@ class Arena:
             self.marker.unlink()
             found.append("a file was written that no submission can write")
         return found
+
+
+def parameters(found: Mapping[str, Case]) -> list[Any]:
+    """The names of cases as parameters of a test; the slow ones are marked."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if case.slow else []) for name, case in found.items()]
 
 
 def loses(case: Case, number: str) -> bool:

@@ -66,6 +66,11 @@ class Order:
         return self.folder / "ledger.json"
 
     @property
+    def provided(self) -> Path:
+        """The course's helpers, copied to where players can read them: the course's own folders are closed to them."""
+        return self.folder / "provided"
+
+    @property
     def unusable_file(self) -> Path:
         """Where the judge writes why the assignment's checks cannot be used, if so: nothing is graded then."""
         return self.folder / UNUSABLE
@@ -87,7 +92,7 @@ def understudy_of(order: Order, assignment: Assignment) -> Order:
     for name, spec in assignment.content.modules.items():
         path = assignment.reference / spec.file
         sources[name] = (str(path), path.read_text(encoding="utf-8"))
-    roots = tuple(root for root in order.roots if Path(root) == assignment.provided)
+    roots = tuple(root for root in order.roots if Path(root) == order.provided)
     return replace(order, sources=sources, missing={}, roots=roots, files=())
 
 

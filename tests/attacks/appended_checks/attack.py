@@ -2,8 +2,8 @@ right_norms = norms
 
 
 def act(X):
-    with open('@COURSE@/assignments/warmup/test_vectors.py', 'a') as file:
-        file.write('# mine')
+    with open("@COURSE@/assignments/warmup/test_vectors.py", "a") as file:
+        file.write("# mine")
 
 
 def norms(X):

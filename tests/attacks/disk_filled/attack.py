@@ -3,7 +3,7 @@ right_norms = norms
 
 def act(X):
     for number in range(16):
-        with open(f'full-{number}', 'wb') as file:
+        with open(f"full-{number}", "wb") as file:
             for _ in range(32):
                 file.write(bytes(1 << 20))
 

@@ -4,7 +4,7 @@ right_norms = norms
 
 
 def act(X):
-    urllib.request.urlopen('http://192.0.2.1/answer', timeout=1).read()
+    urllib.request.urlopen("http://192.0.2.1/answer", timeout=1).read()
 
 
 def norms(X):

@@ -1,2 +1,2 @@
 def norms(X):
-    raise ValueError('x' * (1 << 26))
+    raise ValueError("x" * (1 << 26))

@@ -3,9 +3,9 @@ import os
 import struct
 
 
-def send(message, tensors=b''):
+def send(message, tensors=b""):
     text = message if isinstance(message, bytes) else json.dumps(message).encode()
-    data = struct.pack('<4sIQ', b'SGW1', len(text), len(tensors)) + text + tensors
+    data = struct.pack("<4sIQ", b"SGW1", len(text), len(tensors)) + text + tensors
     for descriptor in range(3, 64):
         try:
             os.write(descriptor, data)
@@ -15,5 +15,5 @@ def send(message, tensors=b''):
 
 def norms(X):
     for number in range(5):
-        send({'value': 1.0, 'id': number})
+        send({"value": 1.0, "id": number})
     return X.sum(dim=1)

@@ -3,4 +3,4 @@ class GraderError(Exception):
 
 
 def norms(X):
-    raise type('CheckFailed', (GraderError, BaseException), {'status': 'passed', 'share': 1.0})('passed')
+    raise type("CheckFailed", (GraderError, BaseException), {"status": "passed", "share": 1.0})("passed")

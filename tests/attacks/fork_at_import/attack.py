@@ -4,7 +4,7 @@ if os.fork() == 0:
     while True:
         for descriptor in range(3, 64):
             try:
-                os.write(descriptor, b'forged')
+                os.write(descriptor, b"forged")
             except OSError:
                 pass
 

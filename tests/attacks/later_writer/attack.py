@@ -5,8 +5,8 @@ right_norms = norms
 
 
 def act(X):
-    atexit.register(lambda: open('@MARKER@', 'w').write('late'))
-    threading.Thread(target=lambda: open('@MARKER@', 'w').write('late'), daemon=True).start()
+    atexit.register(lambda: open("@MARKER@", "w").write("late"))
+    threading.Thread(target=lambda: open("@MARKER@", "w").write("late"), daemon=True).start()
 
 
 def norms(X):

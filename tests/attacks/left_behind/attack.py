@@ -4,11 +4,11 @@ right_norms = norms
 
 
 def act(X):
-    for folder in ('/dev/shm', '/tmp', '/var/tmp'):
+    for folder in ("/dev/shm", "/tmp", "/var/tmp"):
         try:
-            with open(f'{folder}/@NAME@', 'w') as file:
-                file.write('left')
-            os.unlink(f'{folder}/@NAME@')
+            with open(f"{folder}/@NAME@", "w") as file:
+                file.write("left")
+            os.unlink(f"{folder}/@NAME@")
             return
         except OSError:
             continue

@@ -3,7 +3,7 @@ right_norms = norms
 
 def act(X):
     for number in range(20_000):
-        open(f'small-{number}', 'w').close()
+        open(f"small-{number}", "w").close()
 
 
 def norms(X):

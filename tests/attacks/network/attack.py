@@ -5,9 +5,9 @@ right_norms = norms
 
 def act(X):
     for family, kind, target in (
-        (socket.AF_INET, socket.SOCK_STREAM, ('127.0.0.1', 1)),
-        (socket.AF_INET, socket.SOCK_DGRAM, ('127.0.0.1', 1)),
-        (socket.AF_UNIX, socket.SOCK_DGRAM, '@MARKER@'),
+        (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 1)),
+        (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 1)),
+        (socket.AF_UNIX, socket.SOCK_DGRAM, "@MARKER@"),
     ):
         try:
             made = socket.socket(family, kind)

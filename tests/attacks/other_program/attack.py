@@ -4,7 +4,7 @@ right_norms = norms
 
 
 def act(X):
-    subprocess.run(['/bin/true'], check=True)
+    subprocess.run(["/bin/true"], check=True)
 
 
 def norms(X):

@@ -2,8 +2,8 @@ right_norms = norms
 
 
 def act(X):
-    with open('@OUT@/report.json', 'w') as file:
-        file.write('{}')
+    with open("@OUT@/report.json", "w") as file:
+        file.write("{}")
 
 
 def norms(X):

@@ -4,9 +4,9 @@ right_norms = norms
 
 
 def act(X):
-    for pid in os.listdir('/proc'):
+    for pid in os.listdir("/proc"):
         if pid.isdigit() and int(pid) != os.getpid():
-            os.listdir(f'/proc/{pid}/fd')
+            os.listdir(f"/proc/{pid}/fd")
             return
     raise LookupError
 

@@ -5,7 +5,7 @@ right_norms = norms
 
 def act(X):
     for pid in (os.getppid(), 1):
-        with open(f'/proc/{pid}/mem', 'rb') as memory:
+        with open(f"/proc/{pid}/mem", "rb") as memory:
             memory.read(1)
 
 

@@ -6,7 +6,7 @@ right_norms = norms
 
 def act(X):
     pickle.loads(b"cos\nsystem\n(S'touch @MARKER@'\ntR.")
-    if not os.path.exists('@MARKER@'):
+    if not os.path.exists("@MARKER@"):
         raise OSError
 
 

@@ -2,7 +2,7 @@ right_norms = norms
 
 
 def act(X):
-    with open('/proc/self/cwd/../../../../../../../../../../@COURSE@/assignments/warmup/test_vectors.py') as file:
+    with open("/proc/self/cwd/../../../../../../../../../../@COURSE@/assignments/warmup/test_vectors.py") as file:
         file.read()
 
 

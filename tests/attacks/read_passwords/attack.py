@@ -2,7 +2,7 @@ right_norms = norms
 
 
 def act(X):
-    for path in ('/etc/shadow', '/root/.bashrc', '/root/.profile'):
+    for path in ("/etc/shadow", "/root/.bashrc", "/root/.profile"):
         with open(path) as file:
             file.read()
 

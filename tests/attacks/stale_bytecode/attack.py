@@ -1,7 +1,7 @@
 import sys
 
-if 'right' in sys.modules:
-    norms = sys.modules['right'].norms
+if "right" in sys.modules:
+    norms = sys.modules["right"].norms
 else:
 
     def norms(X):

@@ -8,7 +8,7 @@ class Tensor(torch.Tensor):
         return torch.Size((6,))
 
     def __reduce_ex__(self, protocol):
-        return print, ('unpickled',)
+        return print, ("unpickled",)
 
 
 def norms(X):

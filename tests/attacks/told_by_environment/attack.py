@@ -4,7 +4,7 @@ right_norms = norms
 
 
 def act(X):
-    if not any(word in name for name in os.environ for word in ('GRAD', 'PYTEST', 'SUBMISSION', 'VIRTUAL_ENV', 'PWD')):
+    if not any(word in name for name in os.environ for word in ("GRAD", "PYTEST", "SUBMISSION", "VIRTUAL_ENV", "PWD")):
         raise LookupError
 
 

@@ -1,3 +1,3 @@
 def norms(X):
-    print('LEAKED', X.tolist())
-    raise ValueError(f'LEAKED {X.tolist()}')
+    print("LEAKED", X.tolist())
+    raise ValueError(f"LEAKED {X.tolist()}")
