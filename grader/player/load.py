@@ -132,7 +132,7 @@ class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def _read(path: Path) -> str:
     # The judge has written every file that it can use as UTF-8. A coding that the file declares is not followed: it
     # may read code out of what the judge, and a person, takes for a comment.
-    return path.read_text(encoding="utf-8-sig")
+    return path.read_text(encoding="utf-8").removeprefix("\ufeff")
 
 
 def run(text: str, path: str, module: ModuleType, library: Library) -> None:
