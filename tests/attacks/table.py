@@ -13,10 +13,8 @@ import os
 import resource
 import sys
 from pathlib import Path
+from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
-
-from corpus import Case, cases
 from world import WORLDS, lines_of
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +23,9 @@ ALWAYS = {"boundary", "judge", "rules", "intake", "time limit"}
 
 
 def main() -> int:
+    sys.path.insert(0, str(HERE.parent))
+    from corpus import cases
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--world", action="append", choices=list(WORLDS), help="which (default: all)")
     parser.add_argument("attacks", nargs="*", help="which (default: all)")
@@ -35,7 +36,7 @@ def main() -> int:
     found = {world: {str(line["name"]): line for line in lines_of(world, names)} for world in worlds}
     print(f"| attack | row | {' | '.join(worlds)} |\n|---|---|{'---|' * len(worlds)}")
     for name in names:
-        cells = [cell(known[name], found[world].get(name)) for world in worlds]
+        cells = [cell(known[name].held_by, found[world].get(name)) for world in worlds]
         print(f"| {name} | {known[name].row} | {' | '.join(cells)} |")
     failed = 0
     print()
@@ -49,11 +50,11 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def contained(line: dict[str, object] | None) -> bool:
+def contained(line: dict[str, Any] | None) -> bool:
     return line is not None and not line["problems"]
 
 
-def cell(case: Case, line: dict[str, object] | None) -> str:
+def cell(held_by: tuple[str, ...], line: dict[str, Any] | None) -> str:
     if line is None:
         return "**no result**"
     if line["problems"]:
@@ -63,7 +64,7 @@ def cell(case: Case, line: dict[str, object] | None) -> str:
             + "**"
         )
     layers = line["layers"]
-    on = [name for name in case.held_by if name in ALWAYS or str(layers.get(name, "")).startswith("on")]
+    on = [name for name in held_by if name in ALWAYS or str(layers.get(name, "")).startswith("on")]
     return on[0] if on else "contained"
 
 
