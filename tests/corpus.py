@@ -50,6 +50,7 @@ class Case:
         append: the module to whose text ``attack.py`` or ``addition.py`` is appended.
         changes: replacements in the reference.
         loses: numbers of checks or of whole questions that must earn nothing; all others must earn everything.
+        may_lose: checks or questions that may earn nothing, too, where an attack spoils the process of them all.
         statuses: number of a check -> the status that it must end with.
         staff: text that staff must be shown; empty for none.
         unseen: text that students must not be shown on checks that are hidden from them.
@@ -67,6 +68,7 @@ class Case:
     append: str = "vectors.py"
     changes: tuple[Change, ...] = ()
     loses: tuple[str, ...] = ()
+    may_lose: tuple[str, ...] = ()
     statuses: dict[str, Status] = field(default_factory=dict)
     staff: str = ""
     unseen: str = ""
@@ -165,7 +167,11 @@ def parameters(found: Mapping[str, Case]) -> list[Any]:
 
 def loses(case: Case, number: str) -> bool:
     """Whether the check ``number`` must earn nothing."""
-    return bool({"all", number, number.rpartition(".")[0]} & set(case.loses))
+    return _named(case.loses, number)
+
+
+def _named(numbers: tuple[str, ...], number: str) -> bool:
+    return bool({"all", number, number.rpartition(".")[0]} & set(numbers))
 
 
 def _marks(case: Case, report: Report) -> Iterator[str]:
@@ -175,7 +181,7 @@ def _marks(case: Case, report: Report) -> Iterator[str]:
             yield f"{verdict.number}: {verdict.status.value}: {evidence}"
         elif loses(case, verdict.number) and verdict.points:
             yield f"{verdict.number}: gained {verdict.points:g} points"
-        elif not loses(case, verdict.number) and verdict.points < verdict.max_points:
+        elif not _named(case.loses + case.may_lose, verdict.number) and verdict.points < verdict.max_points:
             yield f"{verdict.number}: lost {verdict.max_points - verdict.points:g} points: {verdict.explanation}"
     ended = {verdict.number: verdict.status for verdict in report.verdicts}
     for number, status in case.statuses.items():

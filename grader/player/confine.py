@@ -203,7 +203,8 @@ def _own_scratch(policy: Policy, tally: _Tally) -> str:
         raise kernel.Unavailable("no scratch folder was asked for")
     if "namespaces" not in tally.on:
         raise kernel.Unavailable("it needs namespaces; the judge watches the folder's size instead")
-    return namespaces.own_disk(policy.scratch, policy.uid, policy.scratch_bytes, policy.scratch_files)
+    alone = policy.writable == (policy.scratch,)
+    return namespaces.own_disk(policy.scratch, policy.uid, policy.scratch_bytes, policy.scratch_files, alone=alone)
 
 
 def _loader_ceilings(policy: Policy, tally: _Tally) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 from . import kernel
@@ -10,6 +11,7 @@ from . import kernel
 _NEWNS, _NEWIPC, _NEWUSER, _NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
 _OWN = _NEWNS | _NEWIPC | _NEWNET
 _NOSUID, _NODEV, _NOEXEC, _RECURSIVE, _PRIVATE = 1 << 1, 1 << 2, 1 << 3, 1 << 14, 1 << 18
+_MOUNT_SETATTR, _HERE, _ALL_BELOW, _ATTRIBUTE_READ_ONLY = 442, -100, 0x8000, 1
 
 
 def enter() -> str:
@@ -64,16 +66,29 @@ def _try_in_a_child() -> None:
         raise kernel.Unavailable(f"this machine lets no ordinary user make namespaces ({reason})")
 
 
-def own_disk(folder: str, uid: int, most_bytes: int, most_files: int) -> str:
+def own_disk(folder: str, uid: int, most_bytes: int, most_files: int, *, alone: bool) -> str:
     """Make ``folder`` an empty file system in memory that ``uid`` owns. Returns a text for a report.
+
+    Where it is the only folder to be written, ``alone``, everything else becomes read-only, on Linux 5.12 or newer.
 
     It ends with the last process of the namespace. Needs :func:`enter`. Raises :class:`kernel.Unavailable`.
     """
     options = f"size={most_bytes},nr_inodes={most_files},mode=700"
     if os.geteuid() == 0:
         options += f",uid={uid},gid={uid}"
+    rest = ", and nothing else to be written" if alone and _read_only() else ""
     try:
         kernel.mount("tmpfs", folder, _NOSUID | _NODEV | _NOEXEC, options)
     except OSError as error:
         raise kernel.Unavailable(f"no file system can be mounted here ({error.strerror})") from error
-    return f"a file system of its own, {most_bytes >> 20} MiB and {most_files} files at most"
+    return f"a file system of its own, {most_bytes >> 20} MiB and {most_files} files at most{rest}"
+
+
+def _read_only() -> bool:
+    """Make every mount of this namespace read-only, those below others included; False where it cannot be done."""
+    attributes = struct.pack("=4Q", _ATTRIBUTE_READ_ONLY, 0, 0, 0)
+    try:
+        kernel.syscall(_MOUNT_SETATTR, _HERE, b"/", _ALL_BELOW, attributes, len(attributes))
+    except OSError:
+        return False
+    return True

@@ -64,6 +64,8 @@ def preload() -> None:
     for name in (
         "random",
         "statistics",
+        "unicodedata",
+        "encodings.latin_1",
         "math",
         "copy",
         "collections",
