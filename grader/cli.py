@@ -14,6 +14,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,8 +163,6 @@ def _grade(options: argparse.Namespace) -> Exit:
 
 
 def _check(options: argparse.Namespace) -> Exit:
-    from dataclasses import replace
-
     from grader.contract.verdict import Status
     from grader.grading.grade import Job
     from grader.pages.terminal import console, student_view
@@ -267,13 +266,20 @@ def _run(
             for each in _with_progress(run, len(jobs), assignment.name):
                 if each.unusable:
                     raise UsageError(each.unusable)
-                if each.report is not None:
-                    _write_results(each.job, each.report)
-                finished.append(each)
+                finished.append(each if each.report is None else _with_results(each, each.report))
     except KeyboardInterrupt:
         _keep_what_was_graded(jobs)
         raise
     return sorted(finished, key=lambda each: [job.name for job in jobs].index(each.job.name))
+
+
+def _with_results(each: Finished, report: Report) -> Finished:
+    """Writes ``results.json``. Where it cannot be written, the submission counts as not graded, and the run goes on."""
+    try:
+        _write_results(each.job, report)
+    except OSError as error:
+        return replace(each, report=None, log=f"{each.job.results} cannot be written: {error}")
+    return each
 
 
 def _write_results(job: Job, report: Report) -> None:

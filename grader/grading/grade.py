@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,7 +136,8 @@ def settle(job: Job, log: str) -> Report | None:
     )
     settled = replace(report, verdicts=verdicts)
     if settled != report:
-        write_atomically(job.report, to_json(settled))
+        with suppress(OSError):  # the disk is full, perhaps: what is known is returned all the same
+            write_atomically(job.report, to_json(settled))
     return settled
 
 

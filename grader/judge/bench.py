@@ -53,6 +53,7 @@ class Bench:
         self.device = torch.device("cuda" if order.device == "cuda" else "cpu")
         self.data = Data(order.data, order.folder / "shared")
         self.slow_questions: set[str] = set()
+        self.lost = ""  # why no player can be had any more; empty while they can
         self.slow_when_patched: set[str] = set()
         self.lost_seconds = 0.0
         self._texts_of: dict[str, TextOfQuestion] = {}
@@ -61,6 +62,16 @@ class Bench:
     def loader(self) -> Loader:
         """The submission, loaded; started when the first check asks for it."""
         return Loader(self._stage(self.order.sources), self._require)
+
+    def player(self) -> Player:
+        """A fresh player. Raises :class:`ZygoteError`, and from then on at once, when there can be none."""
+        if self.lost:
+            raise ZygoteError(self.lost)
+        try:
+            return self.loader.player()
+        except ZygoteError as error:
+            self.lost = str(error)
+            raise
 
     def _require(self, layers: Layers) -> None:
         """Refuses to run a submission less well confined than was required."""
@@ -239,7 +250,7 @@ class Play:
         """The player of this check, begun and patched when first asked for."""
         if self._player is None:
             self._require_time()
-            player = self._player = self.bench.loader.player()
+            player = self._player = self.bench.player()
             player.objects.wrap = lambda held: RemoteObject(player, held)
             try:
                 player.begin(self.draw.players_seed, self.budget)

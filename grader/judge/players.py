@@ -76,6 +76,7 @@ class Loader:
         self.failures: dict[str, SubmissionProblem] = {}
         self.notes: dict[str, list[str]] = {}
         self.layers: dict[str, dict[str, str]] = {}
+        self._alive = False
         self._coming: tuple[_Pipes, Path] | None = None
         self._ahead: Player | None = None
         self._numbers = itertools.count()
@@ -86,14 +87,7 @@ class Loader:
             self._end()
 
     def _load_all(self) -> bool:
-        self.connection = connect(self.stage.address)
-        descriptor = self.connection.fileno()
-        # The zygote's own word, sent before any code of the submission runs.
-        hello = _read_hello(self.connection)
-        self.watched = Watched(hello)
-        self.channel = Channel(
-            os.dup(descriptor), os.dup(descriptor), None, self.watched, lambda: "it exited while it was imported"
-        )
+        self._connect()
         try:
             self.layers = self._ask({"op": "setup", **self._setup()}, REPLY)["value"]
         except (SubmissionProblem, KeyError) as error:
@@ -101,6 +95,20 @@ class Loader:
             raise ZygoteError(f"a player could not be set up: {error}") from error
         self.approve(Layers.from_json(self.layers))
         return all(self._load(module) for module in self.stage.sources)
+
+    def _connect(self) -> None:
+        with contextlib.ExitStack() as undo:
+            connection = connect(self.stage.address)
+            undo.callback(connection.close)
+            # The zygote's own word, sent before any code of the submission runs.
+            watched = Watched(_read_hello(connection))
+            undo.callback(watched.close)
+            requests = os.dup(connection.fileno())
+            undo.callback(os.close, requests)
+            answers = os.dup(connection.fileno())
+            undo.pop_all()
+        self.connection, self.watched, self._alive = connection, watched, True
+        self.channel = Channel(requests, answers, None, watched, lambda: "it exited while it was imported")
 
     def _setup(self) -> dict[str, Any]:
         stage = self.stage
@@ -146,6 +154,8 @@ class Loader:
         if self._ahead is not None:
             player, self._ahead = self._ahead, None
             return player
+        if not self._alive:
+            self._start()
         try:
             return self._forked()
         except (SubmissionProblem, NotOurs, OSError):
@@ -211,6 +221,9 @@ class Loader:
             self._coming[0].close_theirs()
             self._coming[0].close_ours()
             self._coming = None
+        if not self._alive:
+            return
+        self._alive = False
         self.watched.kill()
         self.watched.close()
         self.connection.close()
@@ -232,7 +245,7 @@ def _read_hello(connection: socket.socket) -> int:
         while len(data) < count:
             chunk = connection.recv(count - len(data))
             if not chunk:
-                raise RuntimeError("the zygote ended")
+                raise ZygoteError("the process that runs submissions has ended")
             data += chunk
         return data
 

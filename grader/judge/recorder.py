@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -125,10 +126,14 @@ class Recorder:
     def _question(verdict: Verdict) -> str:
         return verdict.number.rpartition(".")[0]
 
-    def write(self) -> None:
-        """Writes the report, whole or not at all."""
+    def write(self, *, last: bool = False) -> None:
+        """Writes the report, whole or not at all.
+
+        A report that cannot be written now may be after the next check, so only ``last`` raises OSError for that.
+        """
         if self.order.report is not None:
-            write_atomically(Path(self.order.report), to_json(self.report()))
+            with suppress(*(() if last else (OSError,))):
+                write_atomically(Path(self.order.report), to_json(self.report()))
 
 
 def _spoil(verdict: Verdict, explanation: Explanation | None) -> Verdict:

@@ -83,7 +83,7 @@ class Recording:
                 lost = self._lost_points(question)
                 if lost > 0 and question.asked_with(self.names):
                     self.recorder.fail(missing_entry(question, lost), "\n".join(self.not_collected))
-        self.recorder.write()
+        self.recorder.write(last=True)
 
     def _lost_points(self, question: Question) -> float:
         """What the checks of a question are worth that are not in the ledger."""
