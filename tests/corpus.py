@@ -107,7 +107,7 @@ class Arena:
         (assignment,) = {self.cases[name].assignment for name in names}
         course = Course(self.course if assignment in TOY else REAL)
         setting = Setting(course.root, course.assignment(assignment), Options(seed, policy=self.policy), self.address)
-        jobs = [Job(name, self._upload(name, seed), self._out(name, seed)) for name in names]
+        jobs = [Job(name, self.upload(name, seed), self._out(name, seed)) for name in names]
         for finished in Run(jobs, setting, at_once):
             if finished is not None:
                 yield finished.job.name, finished
@@ -115,7 +115,8 @@ class Arena:
     def _out(self, name: str, seed: str) -> Path:
         return self.folder / "out" / seed / name
 
-    def _upload(self, name: str, seed: str) -> Path:
+    def upload(self, name: str, seed: str) -> Path:
+        """Writes the submission of a case, and returns its folder or file."""
         case, source = self.cases[name], self.source / name
         assignment = Course(self.course if case.assignment in TOY else REAL).assignment(case.assignment)
         folder = self.folder / "uploads" / seed / name

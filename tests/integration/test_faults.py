@@ -122,7 +122,7 @@ def test_a_clock_that_jumps_changes_nothing(graded, monkeypatch):
     assert graded("", "", "", "")[0] == ["passed"] * 4
 
 
-# ------------------------------------------------------------------------------------------------ what cannot be written
+# ----------------------------------------------------------------------------------------------- what cannot be written
 
 
 def full_disk(path: Path, text: str) -> None:
@@ -187,12 +187,12 @@ def test_results_that_cannot_be_written_are_our_error_and_the_class_goes_on(comm
 
 def test_a_folder_of_results_that_is_read_only_is_refused_at_once(command, monkeypatch, tmp_path):
     def refuse(self: Path, *_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+        if "out" in self.parts:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+        os.mkdir(self, 0o700)
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(
-        Path, "mkdir", lambda self, *a, **k: refuse(self) if "out" in self.parts else os.mkdir(self, 0o700)
-    )
+    monkeypatch.setattr(Path, "mkdir", refuse)
     code, errors = command(tmp_path / "out")
     assert code == 2
     assert "Read-only file system" in errors and "Traceback" not in errors
