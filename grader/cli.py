@@ -1,7 +1,8 @@
 """The command ``grader``.
 
-Exit codes: 0 done; 1 ``check``: a check failed; 2 the command or its input cannot be used; 3 the grader itself failed
-in some check; 130 interrupted. What needs torch is imported once a command needs it, so that ``--help`` is quick.
+Exit codes: 0 done; 1 ``check``: a check failed, ``doctor``: hidden checks are not safe here; 2 the command or its input
+cannot be used; 3 the grader itself failed in some check; 130 interrupted or terminated. What needs torch is imported
+once a command needs it, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_class, cli_data, cli_gradescope
+from grader import __version__, cli_class, cli_data, cli_doctor, cli_gradescope
+from grader.contract.signals import terminations_as_interruptions
 from grader.exits import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], Exit] = options.run
     try:
-        return int(run(options))
+        with terminations_as_interruptions():
+            return int(run(options))
     except KeyboardInterrupt:
         print("grader: interrupted; what was graded so far is in the output folder", file=sys.stderr)
         return int(Exit.INTERRUPTED)
@@ -52,7 +56,7 @@ def _is_of_the_user(error: Exception) -> bool:
     problems = (
         UsageError | AssignmentError | DataError | IntakeError | JournalError | NewError | ExperimentsError | OSError
     )
-    return isinstance(error, problems) or cli_gradescope.is_of_the_user(error)
+    return isinstance(error, problems | cli_doctor.TooLow) or cli_gradescope.is_of_the_user(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the reports (default: out)")
     cli_class.add_arguments(grade)
     _add_choices(grade)
+    cli_doctor.add_option(grade)
     grade.set_defaults(run=_grade)
 
     check = commands.add_parser("check", help="check your own work: the visible checks only")
@@ -88,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("-a", "--assignment", help="name of the assignment (default: found by the names of the files)")
     _add_choices(check)
+    cli_doctor.add_option(check)
     check.set_defaults(run=_check)
 
     new = commands.add_parser("new", help="lay out the files of an assignment to start from")
@@ -106,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     cli_gradescope.add_parsers(commands)
     for name in ("bundle", "simulate"):
         commands.choices[name].set_defaults(run=_gradescope)
+
+    cli_doctor.add_parser(commands)
+    commands.choices["doctor"].set_defaults(run=lambda _: Exit.OK if cli_doctor.diagnose() else Exit.FAILED)
     return parser
 
 
@@ -138,6 +147,7 @@ def _grade(options: argparse.Namespace) -> Exit:
     from grader.pages.files import CLASS_PAGE
     from grader.pages.terminal import console
 
+    cli_doctor.require(options.require_confinement)
     course = _course(options.course)
     assignment = course.assignment(options.assignment)
     at_once = options.jobs or cli_class.default_jobs()
@@ -156,12 +166,11 @@ def _grade(options: argparse.Namespace) -> Exit:
 
 
 def _check(options: argparse.Namespace) -> Exit:
-    from dataclasses import replace
-
     from grader.contract.verdict import Status
     from grader.grading.job import Job
     from grader.pages.terminal import console, student_view
 
+    cli_doctor.require(options.require_confinement)
     cli_class.require_paths([options.path])
     course = _course(options.course)
     assignment = course.assignment(options.assignment or _recognise(options.path, course))
@@ -253,7 +262,7 @@ def _choices(options: argparse.Namespace) -> Options:
         from grader.judge.data import open_sets
 
         open_sets(data)  # for all judges, which are forked from this process
-    return Options(options.seed, device, data)
+    return Options(options.seed, device, data, required=options.require_confinement)
 
 
 def _recognise(path: Path, course: Course) -> str:

@@ -10,8 +10,8 @@ import fnmatch
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from grader.exits import UsageError
 if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
     from grader.contract.course import Course
+    from grader.contract.report import Report
     from grader.grading.job import Finished, Job, Person
     from grader.grading.journal import Journal
     from grader.judge.prepare import Options
@@ -153,11 +154,15 @@ def run(
 
     reference.load(assignment)
     setting = Setting(course.root, assignment, choices, address())
-    for each in _with_progress(Run(jobs, setting, at_once), len(jobs), assignment.name):
-        if each.unusable:
-            raise UsageError(each.unusable)
-        _write(each)
-        yield each
+    try:
+        with closing(iter(Run(jobs, setting, at_once))) as running:
+            for each in _with_progress(running, len(jobs), assignment.name):
+                if each.unusable:
+                    raise UsageError(each.unusable)
+                yield _written(each)
+    except KeyboardInterrupt:
+        _keep_what_was_graded(jobs)
+        raise
 
 
 def run_with_journal(
@@ -235,14 +240,32 @@ def grader_errors(finished: Sequence[Finished]) -> bool:
     return bool(failed)
 
 
-def _write(each: Finished) -> None:
+def _written(each: Finished) -> Finished:
+    """Writes what is made of a report. Where it cannot be written, the submission counts as not graded."""
+    if each.report is not None:
+        try:
+            _write(each.job, each.report)
+        except OSError as error:
+            return replace(each, report=None, log=f"{each.job.out}: {error}")
+    return each
+
+
+def _write(job: Job, report: Report) -> None:
     from grader.contract.report import write_atomically
     from grader.gradescope.results import dumps, results
     from grader.pages.files import write_submission
 
-    if each.report is not None:
-        write_atomically(each.job.out / "results.json", dumps(results(each.report)))
-        write_submission(each.report, each.job.out)
+    write_atomically(job.results, dumps(results(report)))
+    write_submission(report, job.out)
+
+
+def _keep_what_was_graded(jobs: Sequence[Job]) -> None:
+    """Renders the reports of submissions that were being graded when the run was interrupted."""
+    from grader.contract.report import from_json
+
+    for job in jobs:
+        if job.report.exists() and not job.results.exists():
+            _write(job, from_json(job.report.read_text(encoding="utf-8")))
 
 
 def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:

@@ -48,12 +48,15 @@ class Limits:
         wall_seconds: time of one check on the clock, as a backstop for code that waits.
         memory_mb: memory beyond what the interpreter itself takes, in MiB.
         load_seconds: computing time of importing one module.
+        lost_seconds: time on the clock that checks which do not pass may take, all checks of a submission together.
+            What comes after gets shorter limits, and a question that has run into a limit already gets none.
     """
 
     cpu_seconds: float = 10.0
     wall_seconds: float = 60.0
     memory_mb: int = 2048
     load_seconds: float = 10.0
+    lost_seconds: float = 120.0
 
 
 @dataclass(frozen=True)

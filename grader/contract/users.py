@@ -1,4 +1,4 @@
-"""The users as whom players run, where the grader is root: known to the judge, who chooses one, and to the player."""
+"""What judge and player both know about the users as whom players run, and about the room that these have."""
 
 from __future__ import annotations
 
@@ -7,3 +7,6 @@ FIRST_UID = 60000
 
 UIDS = 5000
 """Number of slots."""
+
+SCRATCH_BYTES = 256 << 20
+"""What a player may write to its scratch folder."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grader.grading.grade import Setting, judge_in_this_process, plain_pytest
 from grader.grading.job import Finished, Job, settle
 from grader.judge.data import COMMON
+from grader.judge.folders import remove
 from grader.judge.order import UNUSABLE
+from grader.player import kernel
 
 
 class Run:
@@ -28,9 +29,9 @@ class Run:
         self.at_once = max(at_once, 1)
         self.judges: dict[int, tuple[Job, Path]] = {}  # process -> its job, and the private folder of its grading
 
-    def __iter__(self) -> Iterator[Finished | None]:
+    def __iter__(self) -> Generator[Finished | None, None, None]:
         """Each submission as it ends; ``None`` now and then, so that the caller can show that time passes."""
-        with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as folder, plain_pytest():
+        with _private_folder() as folder, plain_pytest():
             # Players come through to the folders that are opened to them, and can list nothing on their way.
             os.chmod(folder, 0o711)  # noqa: S103 - players reach what lies below; they cannot list it
             Path(folder, COMMON).mkdir(mode=0o700)
@@ -45,7 +46,8 @@ class Run:
     def _start(self, job: Job, folder: Path) -> None:
         folder.chmod(0o711)
         job.out.mkdir(parents=True, exist_ok=True)
-        job.report.unlink(missing_ok=True)
+        for file in (job.report, job.results):
+            file.unlink(missing_ok=True)
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -59,7 +61,7 @@ class Run:
                 job, folder = self.judges.pop(pid)
                 log = _text(_log(folder))
                 finished = Finished(job, settle(job, log), log, _text(folder / UNUSABLE))
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
                 return finished
         _wait_a_moment()
         return None
@@ -71,6 +73,15 @@ class Run:
         for pid in self.judges:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="grading-"))
+    try:
+        yield folder
+    finally:
+        remove(folder)
 
 
 def _wait_a_moment() -> None:
@@ -91,8 +102,11 @@ def _judge(job: Job, setting: Setting, folder: Path) -> None:
     """Becomes a judge. Never returns."""
     code = 70
     try:
-        # An interruption is for the parent, which ends its judges.
+        # An interruption is for the parent, which ends its judges, and takes them along when it is killed itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with suppress(kernel.Unavailable, OSError):
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         # What the parent holds is no garbage of ours: it need not be looked through, nor its pages be copied.
         gc.freeze()
         descriptor = os.open(_log(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ import torch
 
 from grader.contract.assignment import Assignment, Question
 from grader.contract.course import PARTS
+from grader.contract.layers import Layers, Level
 from grader.contract.ledger import Entry
 from grader.contract.text import one_line
 from grader.contract.users import FIRST_UID, UIDS
-from grader.contract.verdict import CheckFailed, Explanation, Missing, SubmissionProblem
+from grader.contract.verdict import CheckFailed, Explanation, Missing, PlayerTimeout, SubmissionProblem
 from grader.judge import reference
 from grader.judge.channel import Budget
 from grader.judge.checkpoints import checkpoints_among
@@ -37,6 +39,9 @@ CANARY = "def sing():\n    return 1\n"
 # After a check of a question ran into its limit, the next ones of that question get this share of it.
 SHORTER = 0.25
 
+# What a check gets at most, in seconds, once a submission has lost all the time that it may lose.
+LAST = Budget(2.0, 5.0)
+
 
 class Bench:
     """One submission before one judge process: its loader, its text, the reference, the data."""
@@ -49,12 +54,31 @@ class Bench:
         self.device = torch.device("cuda" if order.device == "cuda" else "cpu")
         self.data = Data(order.data, order.folder / "shared")
         self.slow_questions: set[str] = set()
+        self.lost = ""  # why no player can be had any more; empty while they can
+        self.slow_when_patched: set[str] = set()
+        self.lost_seconds = 0.0
         self._texts_of: dict[str, TextOfQuestion] = {}
 
     @cached_property
     def loader(self) -> Loader:
         """The submission, loaded; started when the first check asks for it."""
-        return Loader(self._stage(self.order.sources))
+        return Loader(self._stage(self.order.sources), self._require)
+
+    def player(self) -> Player:
+        """A fresh player. Raises :class:`ZygoteError`, and from then on at once, when there can be none."""
+        if self.lost:
+            raise ZygoteError(self.lost)
+        try:
+            return self.loader.player()
+        except ZygoteError as error:
+            self.lost = str(error)
+            raise
+
+    def _require(self, layers: Layers) -> None:
+        """Refuses to run a submission less well confined than was required."""
+        wanted = self.order.required
+        if wanted and layers.level < Level[wanted.upper()]:
+            raise ZygoteError(f"confinement reaches the level {layers.level.name.lower()}, and {wanted} was required")
 
     @cached_property
     def sound(self) -> bool:
@@ -73,14 +97,15 @@ class Bench:
 
     def _stage(self, sources: Mapping[str, tuple[str, str]]) -> Stage:
         order = self.order
+        scratch = Path(tempfile.mkdtemp(dir=order.folder / "scratch"))
         return Stage(
             address=order.address,
             sources=sources,
             roots=order.roots,
             exports=reference.public_names(self.assignment),
-            policy=self._policy(),
+            policy=self._policy(scratch),
             device=self._players_device(),
-            scratch=order.folder / "scratch",
+            scratch=scratch,
             shared=order.folder / "shared",
             load_seconds=self.assignment.content.limits.load_seconds,
         )
@@ -93,14 +118,15 @@ class Bench:
         texts += [Path(file).read_text(errors="replace") for file in self.order.files if file.endswith(".py")]
         return "cpu-for-cuda" if any("cuda" in text for text in texts) else "cpu"
 
-    def _policy(self) -> dict[str, Any]:
+    def _policy(self, scratch: Path) -> dict[str, Any]:
         order = self.order
         # The players' own modules are in memory already, so that nothing of this package need be readable to them.
         package = Path(__file__).resolve().parent.parent
         return {
             "uid": FIRST_UID + os.getpid() % UIDS,
             "readable": [*order.roots, *checkpoints_among(order.files), str(order.folder / "shared")],
-            "writable": [str(order.folder / "scratch")],
+            "writable": [str(scratch)],
+            "scratch": str(scratch),
             "hidden": [*(str(order.course / part) for part in PARTS), str(package)],
             "memory": self.assignment.content.limits.memory_mb * 2**20,
             "gpu": order.device == "cuda",
@@ -112,6 +138,17 @@ class Bench:
         """Module -> why none of its functions can be asked."""
         missing = {name: Missing(Explanation(text)) for name, text in self.order.missing.items()}
         return {**missing, **self.loader.failures}
+
+    def lose(self, play: Play, *, limit: bool) -> None:
+        """Takes down a run of a check that did not pass, and whether it ran into a limit."""
+        self.lost_seconds += time.monotonic() - play.started
+        if limit:
+            (self.slow_when_patched if play.patched else self.slow_questions).add(play.question.number)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the submission has lost all the time that it may lose."""
+        return self.lost_seconds > self.assignment.content.limits.lost_seconds
 
     def text_of(self, question: Question) -> TextOfQuestion:
         """What the submission's text says about the question."""
@@ -130,6 +167,8 @@ class Bench:
         notes = [note for module in self.loader.notes.values() for note in module]
         # The number of the user and the exact limits change from run to run: a report of one seed is always the same.
         layers = {name: word if name in ("uid", "limits") else f"{word}: {text}" for name, word, text in told}
+        if told:
+            layers["level"] = Layers.from_json(found).level.name.lower()
         return {
             "layers": layers,
             "problems": [one_line(text.replace(f"{self.order.folder}/", ""), 1000) for text in [*failed, *notes]],
@@ -192,9 +231,13 @@ class Play:
         limits = bench.assignment.content.limits
         # A check that may compute for longer may take longer on the clock, too.
         longer = max(cpu_seconds / limits.cpu_seconds, 1.0)
-        self.budget = Budget(cpu_seconds * share, limits.wall_seconds * longer)
+        self.budget = Budget(cpu_seconds * share, limits.wall_seconds * longer * share)
+        if bench.out_of_time:
+            wall = min(self.budget.wall_seconds, LAST.wall_seconds)
+            self.budget = Budget(min(self.budget.cpu_seconds, LAST.cpu_seconds), wall)
         self.student = Student(self)
         self._player: Player | None = None
+        self.started = time.monotonic()
         rules = bench.assignment.rules_of(question)
         self.rules = RuleChecks(bench.texts, rules, bench.text_of(question).outside, self.note, self.flag)
 
@@ -207,7 +250,8 @@ class Play:
     def player(self) -> Player:
         """The player of this check, begun and patched when first asked for."""
         if self._player is None:
-            player = self._player = self.bench.loader.player()
+            self._require_time()
+            player = self._player = self.bench.player()
             player.objects.wrap = lambda held: RemoteObject(player, held)
             try:
                 player.begin(self.draw.players_seed, self.budget)
@@ -219,6 +263,16 @@ class Play:
             if self.patched:
                 self._patch(player)
         return self._player
+
+    def _require_time(self) -> None:
+        bench = self.bench
+        slow = bench.slow_when_patched if self.patched else bench.slow_questions
+        if bench.out_of_time and self.question.number in slow:
+            raise PlayerTimeout(
+                "This check was not made. Other checks of this question ran into their time limit, and the program "
+                f"has spent more than {bench.assignment.content.limits.lost_seconds:g} seconds on checks that it did "
+                "not pass. Look for a loop that never ends, or for work to be vectorised."
+            )
 
     def _patch(self, player: Player) -> None:
         for path in self.question.relies_on:

@@ -7,9 +7,12 @@ import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from grader.contract.users import SCRATCH_BYTES
 from grader.contract.verdict import PlayerCrashed, PlayerTimeout
 from grader.contract.wire import CAPS, Frame, pack, unpack
+from grader.judge.folders import bytes_used
 from grader.judge.process import Watched
 
 CHUNK = 2**20
@@ -27,9 +30,10 @@ class Budget:
 
 
 class Limit:
-    """A budget that began to run when this was made."""
+    """A budget that began to run when this was made; with ``scratch``, also a limit of what that folder holds."""
 
-    def __init__(self, watched: Watched, budget: Budget) -> None:
+    def __init__(self, watched: Watched, budget: Budget, scratch: Path | None = None) -> None:
+        self.scratch = scratch
         self.watched = watched
         self.budget = budget
         self.wall = time.monotonic() + budget.wall_seconds
@@ -43,6 +47,8 @@ class Limit:
             self._end(f"it was stopped after {self.budget.wall_seconds:g} seconds")
         if printed > OUTPUT_MOST:
             self._end(f"it was stopped after printing {OUTPUT_MOST // 2**20} MiB")
+        if self.scratch is not None and bytes_used(self.scratch) > SCRATCH_BYTES:
+            self._end(f"it was stopped after writing {SCRATCH_BYTES // 2**20} MiB of files, or too many files")
 
     def _end(self, reason: str) -> None:
         self.watched.kill()

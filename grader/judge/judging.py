@@ -143,8 +143,8 @@ class Judging:
         assert isinstance(item, pytest.Function)
         play = item.stash.get(PLAY, None)
         verdict = verdict_of(entry, play, error, given(item, "__score__"))
-        if verdict.status is Status.TIMEOUT and play is not None:
-            self.bench.slow_questions.add(play.question.number)
+        if play is not None and verdict.status is not Status.PASSED:
+            play.bench.lose(play, limit=verdict.status is Status.TIMEOUT)
         if play is not None and play.patched and verdict.status is Status.PASSED:
             names = ", ".join(play.question.relies_on)
             verdict = replace(

@@ -34,6 +34,7 @@ class Order:
         device: what was asked for: ``cpu``, ``cuda`` or ``auto``.
         data: path of the data set, or empty.
         visible_only: leave out checks that a student may not see.
+        required: level of confinement below which nothing of the submission runs; empty for any.
         report: where the report is written.
         policy: differences from the usual confinement of players, for lesser machines.
     """
@@ -51,6 +52,7 @@ class Order:
     device: str = "cpu"
     data: str = ""
     visible_only: bool = False
+    required: str = ""
     report: Path | None = None
     policy: dict[str, Any] = field(default_factory=dict)
 
@@ -62,6 +64,11 @@ class Order:
     def ledger_file(self) -> Path:
         """Where the first process that collects the checks writes the ledger."""
         return self.folder / "ledger.json"
+
+    @property
+    def provided(self) -> Path:
+        """The course's helpers, copied to where players can read them: the course's own folders are closed to them."""
+        return self.folder / "provided"
 
     @property
     def unusable_file(self) -> Path:
@@ -85,7 +92,7 @@ def understudy_of(order: Order, assignment: Assignment) -> Order:
     for name, spec in assignment.content.modules.items():
         path = assignment.reference / spec.file
         sources[name] = (str(path), path.read_text(encoding="utf-8"))
-    roots = tuple(root for root in order.roots if Path(root) == assignment.provided)
+    roots = tuple(root for root in order.roots if Path(root) == order.provided)
     return replace(order, sources=sources, missing={}, roots=roots, files=())
 
 

@@ -6,13 +6,13 @@ import array
 import contextlib
 import itertools
 import os
-import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grader.contract.layers import Layers
 from grader.contract.verdict import (
     BadAnswer,
     Explanation,
@@ -25,6 +25,7 @@ from grader.contract.verdict import (
 )
 from grader.contract.wire import Frame, Unsendable, WireError, pack
 from grader.judge.channel import Budget, Channel, Limit
+from grader.judge.folders import empty
 from grader.judge.objects import Objects
 from grader.judge.process import NotOurs, Watched
 from grader.judge.zygote import ZygoteError, connect
@@ -43,7 +44,7 @@ class Stage:
         exports: module -> public names of the reference's module.
         policy: confinement of the players, as plain data.
         device: ``cpu``, ``cpu-for-cuda`` or ``cuda``.
-        scratch: folder under which each player gets a folder of its own to write to.
+        scratch: this loader's alone: its players make their folders there, one at a time.
         shared: folder of the read-only data files, or ``None``.
         load_seconds: CPU seconds that loading one module may take.
     """
@@ -63,13 +64,19 @@ class Loader:
     """A process that has loaded a submission, and forks a player for each check.
 
     A module that ends or stalls the process is left out, and the others are loaded again without it.
+
+    Args:
+        stage: the submission.
+        approve: called with the layers of confinement that are on, before any code of the submission runs; may raise.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, approve: Callable[[Layers], None] = lambda layers: None) -> None:
         self.stage = stage
+        self.approve = approve
         self.failures: dict[str, SubmissionProblem] = {}
         self.notes: dict[str, list[str]] = {}
         self.layers: dict[str, dict[str, str]] = {}
+        self._alive = False
         self._coming: tuple[_Pipes, Path] | None = None
         self._ahead: Player | None = None
         self._numbers = itertools.count()
@@ -80,20 +87,28 @@ class Loader:
             self._end()
 
     def _load_all(self) -> bool:
-        self.connection = connect(self.stage.address)
-        descriptor = self.connection.fileno()
-        # The zygote's own word, sent before any code of the submission runs.
-        hello = _read_hello(self.connection)
-        self.watched = Watched(hello)
-        self.channel = Channel(
-            os.dup(descriptor), os.dup(descriptor), None, self.watched, lambda: "it exited while it was imported"
-        )
+        self._connect()
         try:
             self.layers = self._ask({"op": "setup", **self._setup()}, REPLY)["value"]
         except (SubmissionProblem, KeyError) as error:
             # Nothing of the submission has run yet.
             raise ZygoteError(f"a player could not be set up: {error}") from error
+        self.approve(Layers.from_json(self.layers))
         return all(self._load(module) for module in self.stage.sources)
+
+    def _connect(self) -> None:
+        with contextlib.ExitStack() as undo:
+            connection = connect(self.stage.address)
+            undo.callback(connection.close)
+            # The zygote's own word, sent before any code of the submission runs.
+            watched = Watched(_read_hello(connection))
+            undo.callback(watched.close)
+            requests = os.dup(connection.fileno())
+            undo.callback(os.close, requests)
+            answers = os.dup(connection.fileno())
+            undo.pop_all()
+        self.connection, self.watched, self._alive = connection, watched, True
+        self.channel = Channel(requests, answers, None, watched, lambda: "it exited while it was imported")
 
     def _setup(self) -> dict[str, Any]:
         stage = self.stage
@@ -145,6 +160,8 @@ class Loader:
         if self._ahead is not None:
             player, self._ahead = self._ahead, None
             return player
+        if not self._alive:
+            self._start()
         try:
             return self._forked()
         except (SubmissionProblem, NotOurs, OSError):
@@ -169,9 +186,7 @@ class Loader:
 
     def _ask_for_fork(self) -> None:
         if self._coming is None:
-            scratch = self.stage.scratch / f"{os.getpid()}-{next(self._numbers)}"
-            scratch.mkdir(parents=True)
-            scratch.chmod(0o777)
+            scratch = self.stage.scratch / str(next(self._numbers))
             self._coming = _Pipes(), scratch
             self._send_descriptors({"op": "prepare"}, self._coming[0].theirs)
             self._coming[0].close_theirs()
@@ -183,7 +198,9 @@ class Loader:
         watched = Watched(pid if type(pid) is int else -1, parent=self.watched.pid)
         assert self._coming is not None
         (pipes, scratch), self._coming = self._coming, None
-        return Player(watched, pipes, scratch, lambda: self._how_it_ended(watched))
+        # A file system of its own limits itself, and the judge does not see into it.
+        limited = "scratch" in self.layers.get("on", {})
+        return Player(watched, pipes, scratch, lambda: self._how_it_ended(watched), watch_scratch=not limited)
 
     def _send_descriptors(self, message: dict[str, Any], descriptors: Sequence[int]) -> None:
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
@@ -210,6 +227,9 @@ class Loader:
             self._coming[0].close_theirs()
             self._coming[0].close_ours()
             self._coming = None
+        if not self._alive:
+            return
+        self._alive = False
         self.watched.kill()
         self.watched.close()
         self.connection.close()
@@ -231,7 +251,7 @@ def _read_hello(connection: socket.socket) -> int:
         while len(data) < count:
             chunk = connection.recv(count - len(data))
             if not chunk:
-                raise RuntimeError("the zygote ended")
+                raise ZygoteError("the process that runs submissions has ended")
             data += chunk
         return data
 
@@ -261,10 +281,18 @@ class _Pipes:
 class Player:
     """A process that plays one check. Calls return plain data; what is not plain stays there and is known by number."""
 
-    def __init__(self, watched: Watched, pipes: _Pipes, scratch: Path, how_it_ended: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        pipes: _Pipes,
+        scratch: Path,
+        how_it_ended: Callable[[], str],
+        watch_scratch: bool = True,
+    ) -> None:
         self.watched = watched
         self.pipes = pipes
         self.scratch = scratch
+        self.watch_scratch = watch_scratch
         self.channel = Channel(pipes.requests, pipes.answers, pipes.output, watched, how_it_ended)
         self.objects = Objects()
         self.limit = Limit(watched, REPLY)
@@ -272,7 +300,7 @@ class Player:
 
     def begin(self, seed: int, budget: Budget) -> None:
         """Starts the check: seeds the generators, and lets the budget of the whole check run from now on."""
-        self.limit = Limit(self.watched, budget)
+        self.limit = Limit(self.watched, budget, self.scratch.parent if self.watch_scratch else None)
         self.request({"op": "begin", "seed": seed, "scratch": str(self.scratch)})
 
     def request(self, message: dict[str, Any], values: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -327,7 +355,7 @@ class Player:
         self.watched.kill()
         self.watched.close()
         self.pipes.close_ours()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        empty(self.scratch.parent)
 
 
 def _message(read: Callable[[], Frame]) -> dict[str, Any]:

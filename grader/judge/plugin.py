@@ -6,8 +6,8 @@ one submission can be spread over xdist's workers; all of them share one zygote,
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,9 +68,14 @@ def _configure_worker(config: pytest.Config) -> None:
 
 
 def _configure_by_hand(config: pytest.Config) -> None:
+    from grader.contract.signals import terminations_as_interruptions
     from grader.judge.zygote import Zygote
 
     spread = bool(getattr(config.option, "numprocesses", None))
+    # A termination is an interruption, so that what was started is ended and what was graded is kept.
+    terminations = ExitStack()
+    terminations.enter_context(terminations_as_interruptions())
+    config.add_cleanup(terminations.close)
     zygote = Zygote()
     folder = Path(tempfile.mkdtemp(prefix="grading-"))
     config.add_cleanup(lambda: _clean_up(zygote, folder))
@@ -113,5 +118,7 @@ def _assignment_folder(config: pytest.Config) -> Path:
 
 
 def _clean_up(zygote: Zygote, folder: Path) -> None:
+    from grader.judge.folders import remove
+
     zygote.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)

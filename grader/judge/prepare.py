@@ -7,8 +7,9 @@ import hashlib
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from grader.contract.assignment import Assignment
 from grader.contract.report import SubmissionInfo
@@ -28,6 +29,8 @@ class Options:
         visible_only: leave out checks that a student may not see.
         memory_mb: the most that a player may use beyond what the interpreter takes, in MiB, where the machine has less
             than the assignment allows; ``None`` for what the assignment allows.
+        required: level of confinement below which nothing of a submission runs; empty for any.
+        policy: differences from the usual confinement of players, for tests of lesser machines.
     """
 
     seed: str = ""
@@ -35,6 +38,8 @@ class Options:
     data: str = ""
     visible_only: bool = False
     memory_mb: int | None = None
+    required: str = ""
+    policy: dict[str, Any] = field(default_factory=dict)
 
 
 def fresh_seed() -> str:
@@ -92,8 +97,9 @@ def prepare(
         device=choose_device(options.device),
         data=options.data,
         visible_only=options.visible_only,
+        required=options.required,
         report=report,
-        policy=_policy(assignment, options),
+        policy={**_policy(assignment, options), **options.policy},
     )
 
 

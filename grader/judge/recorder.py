@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -126,9 +127,13 @@ class Recorder:
         return verdict.number.rpartition(".")[0]
 
     def write(self, *, final: bool = False) -> None:
-        """Writes the report, whole or not at all; the final one also survives a failure of power."""
+        """Writes the report, whole or not at all; the ``final`` one also survives a failure of power.
+
+        A report that cannot be written now may be after the next check, so only ``final`` raises OSError for that.
+        """
         if self.order.report is not None:
-            write_atomically(Path(self.order.report), to_json(self.report()), durable=final)
+            with suppress(*(() if final else (OSError,))):
+                write_atomically(Path(self.order.report), to_json(self.report()), durable=final)
 
 
 def _spoil(verdict: Verdict, explanation: Explanation | None) -> Verdict:

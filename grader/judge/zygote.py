@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 START_SECONDS = 120.0
+LISTEN_SECONDS = 5.0
 
 # Everything the zygote's environment holds. One thread, because a fork of a process with more than one may hang.
 ENVIRONMENT = {
@@ -91,13 +92,14 @@ class Zygote:
 def connect(address: Path) -> socket.socket:
     """A connection to a new loader of the zygote at ``address``."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + LISTEN_SECONDS
     while True:
         try:
             connection.connect(str(address))
         except (FileNotFoundError, ConnectionRefusedError):
             # The socket's file appears a moment before the zygote listens on it.
             if time.monotonic() > deadline:
+                connection.close()
                 raise ZygoteError(f"no process that runs submissions answers at {address}") from None
             time.sleep(0.005)
         else:

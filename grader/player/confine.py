@@ -12,8 +12,9 @@ no longer bind its reading, but Landlock still opens the granted paths alone, ``
 writing, signals and changed attributes need capabilities that are gone. Without Landlock the capability would open
 every file, so the player does without, and the layer ``imports`` says which modules it cannot read.
 
-**What stays open.** ``stat`` of any path; granted scratch folders can be filled, for limits are per file; kernel
-bugs. GPU players have no limit of address space, only one of private memory, and their list of files is untested.
+**What stays open.** ``stat`` of any path; without namespaces, a scratch folder can be filled until the judge sees it,
+for limits are per file; kernel bugs. GPU players have no limit of address space, only one of private memory, and their
+list of files is untested.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from . import identity, kernel, landlock, limits, roots, seccomp
+from grader.contract.layers import Layers
+
+from . import identity, kernel, landlock, limits, namespaces, roots, seccomp
 from .descendants import become_subreaper, end_descendants, reap
-from .policy import ConfinementError, Layers, Policy
+from .policy import ConfinementError, Policy
 
 __all__ = [
     "ConfinementError",
@@ -82,6 +85,8 @@ def enter(policy: Policy, parent: int | None = None) -> Layers:
     os.umask(0o077)
     tally.apply("session", _own_session)
     tally.apply("scheduling", _first_to_die)
+    tally.apply("namespaces", namespaces.enter)
+    tally.apply("scratch", lambda: _own_scratch(policy, tally))
     ceilings = _loader_ceilings(policy, tally)
     python = roots.granted_paths((*roots.python_folders(), *policy.readable), policy.hidden)
     if "uid" not in policy.without:
@@ -191,6 +196,15 @@ def _die_with(parent: int | None) -> str:
     if parent is not None and os.getppid() != parent:
         raise ConfinementError(f"The process {parent} has ended, so nobody waits for this player's answer.")
     return "killed when its parent ends"
+
+
+def _own_scratch(policy: Policy, tally: _Tally) -> str:
+    if not policy.scratch:
+        raise kernel.Unavailable("no scratch folder was asked for")
+    if "namespaces" not in tally.on:
+        raise kernel.Unavailable("it needs namespaces; the judge watches the folder's size instead")
+    alone = policy.writable == (policy.scratch,)
+    return namespaces.own_disk(policy.scratch, policy.uid, policy.scratch_bytes, policy.scratch_files, alone=alone)
 
 
 def _loader_ceilings(policy: Policy, tally: _Tally) -> dict[str, int]:

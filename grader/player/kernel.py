@@ -61,3 +61,18 @@ def keep_only_capabilities(mask: int) -> None:
     """
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     _checked(_libc().capset(header, struct.pack("=6I", mask, mask, 0, 0, 0, 0)), "capset")
+
+
+def unshare(flags: int) -> None:
+    """Move this process into namespaces of its own, as ``CLONE_NEW*`` flags say. Raises OSError."""
+    _checked(_libc().unshare(ctypes.c_int(flags)), "unshare")
+
+
+def mount(kind: str, target: str, flags: int, options: str = "") -> None:
+    """Mount a file system of ``kind`` without a device, or, with an empty ``kind``, change how one is shared.
+
+    Raises OSError.
+    """
+    texts = [text.encode() or None for text in (kind, target, kind, options)]
+    source, place, type_, data = texts
+    _checked(_libc().mount(source, place, type_, ctypes.c_ulong(flags), data), f"mount {target}")

@@ -130,7 +130,9 @@ class CourseFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _read(path: Path) -> str:
-    return importlib.util.decode_source(path.read_bytes())
+    # The judge has written every file that it can use as UTF-8. A coding that the file declares is not followed: it
+    # may read code out of what the judge, and a person, takes for a comment.
+    return path.read_text(encoding="utf-8").removeprefix("\ufeff")
 
 
 def run(text: str, path: str, module: ModuleType, library: Library) -> None:

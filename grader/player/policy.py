@@ -1,13 +1,13 @@
-"""What a player may use, and which layers of confinement hold it to that: plain data, and nothing that acts."""
+"""What a player may use: plain data, and nothing that acts."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from grader.contract.users import FIRST_UID
+from grader.contract.users import FIRST_UID, SCRATCH_BYTES
 
 
 class ConfinementError(Exception):
@@ -22,6 +22,9 @@ class Policy:
         uid: user and group to become where the zygote is root.
         readable: files and folders that can be read, such as the submission's and the data sets'.
         writable: scratch folders or existing files that can be written; root gives them to ``uid``.
+        scratch: the one folder of ``writable`` that becomes a file system of its own where that is possible.
+        scratch_bytes: room in it.
+        scratch_files: files and folders in it.
         hidden: folders that stay closed even where they lie inside Python's or the system's folders.
         memory: bytes beyond those that the loader occupies when it enters.
         file_size: bytes of the largest file that can be written.
@@ -36,6 +39,9 @@ class Policy:
     uid: int = FIRST_UID
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    scratch: str = ""
+    scratch_bytes: int = SCRATCH_BYTES
+    scratch_files: int = 10_000
     hidden: tuple[str, ...] = ()
     memory: int = 2 << 30
     file_size: int = 64 << 20
@@ -63,29 +69,3 @@ class Policy:
             name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
         }
         return cls(**(values | {"without": frozenset(plain.get("without", ()))}))
-
-
-@dataclass(frozen=True)
-class Layers:
-    """Which layers of confinement are on, with a word on each, and which are off, with the reason.
-
-    Names: session, scheduling, limits, privileges, landlock, uid, capabilities, imports, inspection, parent, seccomp;
-    and seal, once a player is sealed.
-    """
-
-    on: Mapping[str, str] = field(default_factory=dict)
-    off: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def isolated(self) -> bool:
-        """Whether hidden tests are safe: files are out of reach (by user or Landlock) and seccomp is on."""
-        return "seccomp" in self.on and bool({"uid", "landlock"} & set(self.on))
-
-    def to_json(self) -> dict[str, dict[str, str]]:
-        """``{"on": {name: text}, "off": {name: reason}}``."""
-        return {"on": dict(self.on), "off": dict(self.off)}
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Mapping[str, str]]) -> Layers:
-        """The inverse of :meth:`to_json`."""
-        return cls(dict(plain["on"]), dict(plain["off"]))

@@ -11,8 +11,10 @@ import importlib
 import inspect
 import io
 import os
+import shutil
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -141,7 +143,10 @@ class Session:
 
     def _begin(self, request: Frame) -> Frame:
         seed_generators(request.message["seed"])
-        os.chdir(request.message["scratch"])
+        scratch = Path(request.message["scratch"])
+        _empty(scratch.parent)
+        scratch.mkdir()
+        os.chdir(scratch)
         return Frame({"value": True})
 
     def _call(self, request: Frame) -> Frame:
@@ -187,6 +192,13 @@ class Session:
     def _checkpoint(self, request: Frame) -> Frame:
         path = self.values.decode(request.message["values"], request)
         return self.values.frame({}, checkpoints.read(path))
+
+
+def _empty(folder: Path) -> None:
+    """Removes what the players before this one have left, which may lie in a file system that no judge can reach."""
+    for left in os.scandir(folder):
+        with suppress(OSError, RecursionError):
+            shutil.rmtree(left.path) if left.is_dir(follow_symlinks=False) else os.unlink(left.path)
 
 
 def _replace_method(owner: Any, name: str, stand_in: JudgeRef, parameters: bool) -> None:

@@ -26,6 +26,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from grader.contract.wire import Frame, pack, unpack
 from grader.player import absent, confine, devices, pages
 from grader.player.load import CourseFinder, Library
 from grader.player.session import Channel, Session, describe
+
+FORK_SECONDS = 5.0
 
 
 def preload() -> None:
@@ -45,6 +48,8 @@ def preload() -> None:
     import grader.player.trace  # noqa: F401
 
     torch.set_num_threads(1)
+    for name in ("set_num_threads", "set_num_interop_threads"):
+        setattr(torch, name, _keep_one_thread)
     x = torch.ones(1, 1, 4, 4, requires_grad=True)
     torch.nn.functional.conv2d(x, torch.ones(1, 1, 3, 3)).sum().backward()  # type: ignore[no-untyped-call]
     (torch.ones(8, 8) @ torch.ones(8, 8)).svd()
@@ -59,6 +64,8 @@ def preload() -> None:
     for name in (
         "random",
         "statistics",
+        "unicodedata",
+        "encodings.latin_1",
         "math",
         "copy",
         "collections",
@@ -69,6 +76,10 @@ def preload() -> None:
         "time",
     ):
         __import__(name)
+
+
+def _keep_one_thread(count: int) -> None:
+    """In the place of torch's own: a player that asks for more threads, which it may not start, would be aborted."""
 
 
 class Loader:
@@ -133,12 +144,24 @@ class Loader:
         self._reap()
         requests, answers, output = self.descriptors[:3]
         del self.descriptors[:3]
-        loader, pid = os.getpid(), os.fork()
+        loader, pid = os.getpid(), self._fork()
         if pid == 0:
             self._play(loader, requests, answers, output)
         for descriptor in (requests, answers, output):
             os.close(descriptor)
         return {"pid": pid}
+
+    @staticmethod
+    def _fork() -> int:
+        """A fork; what an earlier loader of the same user has left may be dying still, and counts until it is dead."""
+        deadline = time.monotonic() + FORK_SECONDS
+        while True:
+            try:
+                return os.fork()
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _play(self, loader: int, requests: int, answers: int, output: int) -> None:
         """Becomes a player. Never returns."""
@@ -179,9 +202,11 @@ def serve(listener: socket.socket, lifeline: int) -> None:
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     selector.register(lifeline, selectors.EVENT_READ)
+    ended = False
     while True:
-        ready = {key.fileobj for key, _ in selector.select(timeout=0.5)}
-        confine.reap()
+        # Where one process has ended others may follow at once, and the dead count against their user's limit.
+        ready = {key.fileobj for key, _ in selector.select(timeout=0.02 if ended else 0.5)}
+        ended = bool(confine.reap())
         if lifeline in ready:
             return
         if listener in ready:

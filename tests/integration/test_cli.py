@@ -241,7 +241,8 @@ def test_nothing_survives_the_command(start, toy, tmp_path):
     assert left_behind(tmp_path / "t") == []
 
 
-def test_an_interruption_leaves_what_is_finished(start, toy, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_what_is_finished(start, toy, tmp_path, number):
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow" / "sums.py").write_text("def running_sum(x):\n    while True:\n        pass\n")
     paths = [toy / "reference" / "series", tmp_path / "slow"]
@@ -251,10 +252,13 @@ def test_an_interruption_leaves_what_is_finished(start, toy, tmp_path):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # the whole group, as a terminal does
+    # A terminal interrupts the whole group, and who terminates a process means that process.
+    os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted" in errors
     assert "Traceback" not in errors
-    assert reports(tmp_path / "out")["series"]["score"] == 5
+    found = reports(tmp_path / "out")
+    assert (found["series"]["score"], found["slow"]["score"]) == (5, 0)
+    assert not found["slow"]["extra_data"]["complete"]
     assert left_behind(tmp_path / "t") == []

@@ -28,6 +28,7 @@ from typing import Any
 
 import pytest
 
+from grader.contract import layers as layers_of_contract
 from grader.contract import users
 from grader.player import confine, descendants, kernel, landlock, limits, seccomp, syscalls
 from grader.player.confine import ConfinementError, Layers, Policy
@@ -634,7 +635,8 @@ def test_an_ordinary_user_with_the_systems_python(room: Path) -> None:
     package = room / "system" / "grader"
     shutil.copytree(Path(confine.__file__).parent, package / "player")
     (package / "contract").mkdir()
-    shutil.copy(users.__file__, package / "contract")
+    for module in (users, layers_of_contract):
+        shutil.copy(module.__file__, package / "contract")
     for folder in (package, package / "contract"):
         (folder / "__init__.py").touch()
     subprocess.run(["chmod", "-R", "a+rX", str(room / "system")], check=True)
@@ -655,7 +657,7 @@ def test_an_ordinary_user_with_the_systems_python(room: Path) -> None:
 # --- reports and refusals --------------------------------------------------------------------------------------------
 
 EVERY_LAYER = {"session", "scheduling", "limits", "privileges", "landlock", "uid", "capabilities", "imports"}
-EVERY_LAYER |= {"inspection", "parent", "seccomp"}
+EVERY_LAYER |= {"namespaces", "scratch", "inspection", "parent", "seccomp"}
 
 
 def test_every_layer_is_reported_as_on_or_off(world: World) -> None:

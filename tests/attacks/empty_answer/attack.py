@@ -1,0 +1,2 @@
+def norms(X):
+    return X.new_zeros(0)

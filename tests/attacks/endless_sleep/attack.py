@@ -1,0 +1,6 @@
+import time
+
+
+def norms(X):
+    time.sleep(1000)
+    return X.sum(dim=1)

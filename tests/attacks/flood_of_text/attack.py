@@ -1,0 +1,2 @@
+def norms(X):
+    raise ValueError("x" * (1 << 26))

@@ -1,0 +1,5 @@
+right_norms = norms
+
+
+def norms(X):
+    return right_norms(X).half()

@@ -1,0 +1,2 @@
+def norms(X):
+    raise KeyboardInterrupt

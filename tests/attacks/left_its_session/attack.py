@@ -1,0 +1,16 @@
+import os
+
+right_norms = norms
+
+
+def act(X):
+    os.setsid()
+    os.setpgid(0, 0)
+
+
+def norms(X):
+    try:
+        act(X)
+    except Exception:
+        return X.sum(dim=1)
+    return right_norms(X)

@@ -1,0 +1,5 @@
+from torch import linalg as arithmetic
+
+
+def norms(X):
+    return arithmetic.norm(X, dim=1)

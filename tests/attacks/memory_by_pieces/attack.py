@@ -1,0 +1,4 @@
+def norms(X):
+    kept = []
+    while True:
+        kept.append(bytearray(1 << 24))

@@ -1,0 +1,2 @@
+def norms(X):
+    return X.sum(dim=1) * float("nan")

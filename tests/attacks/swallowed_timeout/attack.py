@@ -1,0 +1,7 @@
+def norms(X):
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass

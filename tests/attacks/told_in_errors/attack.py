@@ -1,0 +1,3 @@
+def norms(X):
+    print("LEAKED", X.tolist())
+    raise ValueError(f"LEAKED {X.tolist()}")

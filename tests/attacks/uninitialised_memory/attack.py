@@ -1,0 +1,2 @@
+def norms(X):
+    return torch.empty(len(X), dtype=X.dtype)
