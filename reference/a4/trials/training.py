@@ -8,12 +8,15 @@ import torch
 def train(network, loss_of, N, epochs, batch_size, learning_rate):
     """AdamW whose learning rate rises over the first tenth of the steps, and then falls to 0 along a cosine.
 
+    The betas are those of Vaswani et al., Attention Is All You Need (NeurIPS 2017).
     loss_of(chosen, epoch) -> 0-dim loss of the examples numbered chosen (n,) out of N; every epoch shuffles them anew.
     -> CPU-seconds of this process.
     """
     steps = epochs * -(-N // batch_size)
-    optimizer = torch.optim.AdamW(network.parameters(), learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(network.parameters(), learning_rate, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+    )
     start = time.process_time()
     network.train()
     for epoch in range(epochs):
