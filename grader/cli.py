@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
     from grader.contract.course import Course
     from grader.grading.grade import Job
-    from grader.grading.run import Finished
+    from grader.grading.run import Finished, Run
     from grader.judge.prepare import Options
 
 
@@ -267,7 +267,7 @@ def _run(
     return sorted(finished, key=lambda each: [job.name for job in jobs].index(each.job.name))
 
 
-def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:
+def _with_progress(run: Run, total: int, label: str) -> Iterator[Finished]:
     """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -279,7 +279,7 @@ def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> It
             if each is not None:
                 progress.advance(task)
                 yield each
-            progress.refresh()
+            progress.update(task, description=run.doing or f"grading {label}", refresh=True)
 
 
 def _course(root: Path | None) -> Course:

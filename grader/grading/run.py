@@ -17,7 +17,7 @@ from pathlib import Path
 from grader.contract.report import Report
 from grader.grading.grade import Job, Setting, judge_in_this_process, plain_pytest, settle
 from grader.judge.data import COMMON
-from grader.judge.order import UNUSABLE
+from grader.judge.order import DOING, UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,12 @@ class Run:
                     yield self._next()
             finally:
                 self._end()
+
+    @property
+    def doing(self) -> str:
+        """What takes long just now in one of the gradings, in a few words; empty where nothing does."""
+        told = ((job.name, _text(folder / DOING)) for job, folder in self.judges.values())
+        return next((f"{name}: {text}" for name, text in told if text), "")
 
     def _start(self, job: Job, folder: Path) -> None:
         folder.chmod(0o711)
