@@ -12,7 +12,7 @@ class PictureGrid(torch.nn.Module):
     """
 
     out_channels = 400
-    FIELDS, COARSE, SCALE = 4, 8, 6.0
+    FIELDS, COARSE, SCALE = 4, 8, 4.0
 
     def __init__(self, *ignored, **settings):
         super().__init__()
