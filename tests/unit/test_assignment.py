@@ -123,6 +123,7 @@ def test_checks_belong_to_the_question_before_their_last_dot(tmp_path: Path, num
         ("floor = 40.5", "floor = 50", "goals.drawn.2.1.1: floor 50 and needed 50; percentages were expected"),
         ("needed = 50", "needed = 101", "goals.drawn.2.1.1: floor 40.5 and needed 101;"),
         ("floor = 40.5", "floor = -1", "goals.drawn.2.1.1: floor -1 and needed 50;"),
+        ("floor = 40.5", "floor = 40.5, cpu_seconds = -5", "goals.drawn.2.1.1: -5 cpu_seconds are below 0;"),
         (", floor = 40.5", "", "questions[1].goals.drawn.2.1.1.floor: it is required; add it."),
         ("[rules]", "[rules", "this is no TOML"),
     ],
