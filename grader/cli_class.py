@@ -9,7 +9,7 @@ import argparse
 import fnmatch
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from grader.contract.report import Report
     from grader.grading.job import Finished, Job, Person
     from grader.grading.journal import Journal
+    from grader.grading.run import Run
     from grader.judge.prepare import Options
 
 _MEMORY_OF_A_JUDGE = 700 * 2**20
@@ -268,7 +269,7 @@ def _keep_what_was_graded(jobs: Sequence[Job]) -> None:
             _write(job, from_json(job.report.read_text(encoding="utf-8")))
 
 
-def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> Iterator[Finished]:
+def _with_progress(run: Run, total: int, label: str) -> Iterator[Finished]:
     """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
     from rich.console import Console
     from rich.progress import (
@@ -294,4 +295,4 @@ def _with_progress(run: Iterable[Finished | None], total: int, label: str) -> It
             if each is not None:
                 progress.advance(task)
                 yield each
-            progress.refresh()
+            progress.update(task, description=run.doing or f"grading {label}", refresh=True)

@@ -58,12 +58,14 @@ class Training:
         goal: what is needed, in percent, and how many CPU-seconds there are.
         cost: measures a call.
         note: takes a remark for the student.
+        tell: takes what is to be seen on the terminal.
         spent: CPU-seconds so far.
     """
 
     goal: Any
     cost: Any
     note: Any
+    tell: Any
     spent: float = field(default=0.0, init=False)
 
     def __call__(self, solver):
@@ -79,6 +81,7 @@ class Training:
         seconds = min(STRETCH, max(self.goal.cpu_seconds - self.spent, 1))
         done = self.cost(solver.train, time_limit=seconds, return_best_params=False)
         self.spent += done.cpu_seconds
+        self.tell(f"a training has taken {self.spent:.0f} of {self.goal.cpu_seconds:.0f} CPU-seconds")
         return done.wall_seconds < seconds
 
     def _safe(self, solver):
@@ -88,9 +91,9 @@ class Training:
 
 
 @pytest.fixture
-def training(accuracy, cost, note):
+def training(accuracy, cost, note, tell):
     """`training(solver)`."""
-    return Training(accuracy.goal, cost, note)
+    return Training(accuracy.goal, cost, note, tell)
 
 
 def require_solver(solver, net):

@@ -16,7 +16,7 @@ from grader.grading.grade import Setting, judge_in_this_process, plain_pytest
 from grader.grading.job import Finished, Job, settle
 from grader.judge.data import COMMON
 from grader.judge.folders import remove
-from grader.judge.order import UNUSABLE
+from grader.judge.order import DOING, UNUSABLE
 from grader.player import kernel
 
 
@@ -42,6 +42,12 @@ class Run:
                     yield self._next()
             finally:
                 self._end()
+
+    @property
+    def doing(self) -> str:
+        """What takes long just now in one of the gradings, in a few words; empty where nothing does."""
+        told = ((job.name, _text(folder / DOING)) for job, folder in self.judges.values())
+        return next((f"{name}: {text}" for name, text in told if text), "")
 
     def _start(self, job: Job, folder: Path) -> None:
         folder.chmod(0o711)

@@ -26,7 +26,7 @@ from grader.judge.channel import Budget
 from grader.judge.checkpoints import checkpoints_among
 from grader.judge.data import Data
 from grader.judge.draw import Draw
-from grader.judge.order import Order
+from grader.judge.order import DOING, Order
 from grader.judge.players import Loader, Player, Stage
 from grader.judge.rules.checks import RuleChecks
 from grader.judge.rules.questions import TextOfQuestion
@@ -288,6 +288,10 @@ class Play:
         result = function(*args, **kwargs)
         spent = watched.cpu_seconds() - cpu, time.monotonic() - wall
         return Cost(result, *spent, max(watched.peak_bytes() - resident, 0))
+
+    def tell(self, text: str) -> None:
+        """What takes long just now, in a few words for whoever waits; empty when it is over."""
+        (self.bench.order.folder / DOING).write_text(one_line(text, 100), encoding="utf-8")
 
     def note(self, text: str) -> None:
         """A remark for the student that costs nothing."""

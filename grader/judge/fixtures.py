@@ -120,6 +120,12 @@ class Fixtures:
         return play.flag
 
     @pytest.fixture
+    def tell(self, play: Play) -> Generator[Callable[[str], None], None, None]:
+        """Takes a few words on what takes long just now, for the terminal."""
+        yield play.tell
+        play.tell("")
+
+    @pytest.fixture
     def device(self) -> torch.device:
         """The device on which the submission runs."""
         return self.bench.device

@@ -14,6 +14,8 @@ from grader.contract.course import Course
 from grader.contract.report import SubmissionInfo
 
 UNUSABLE = "unusable.txt"
+DOING = "doing.txt"
+"""Holds, below the private folder of a grading, what takes long just now, in a few words for the terminal."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def test_a_problem_lies_in_one_part_only():
 
 def test_a_set_keeps_its_problems_and_their_parts():
     made = make(100, seed=2)
-    train, test = split(problems(100, seed=2))
-    assert (made.problems(made.train), made.problems(made.test)) == (train, test) and len(test) == 20
+    train, test = made.problems(made.train), made.problems(made.test)
+    assert (len(train), len(test)) == (90, 10) and not set(train) & set(test)
+    assert train[0] in problems(1000, seed=2)
+    assert 40 < max(max(abs(p.left), abs(p.right)) for p in train + test) <= 49
     assert made.digest == make(100, seed=2).digest != make(100, seed=3).digest
-    assert "80 problems to train on and 20 to test on" in made.summary
+    assert "90 problems to train on and 10 to test on" in made.summary

@@ -140,6 +140,7 @@ def test_checks_belong_to_the_question_before_their_last_dot(tmp_path: Path, num
         ("floor = 40.5", "floor = 50", "goals.drawn.2.1.1: floor 50 and needed 50; percentages were expected"),
         ("needed = 50", "needed = 101", "goals.drawn.2.1.1: floor 40.5 and needed 101;"),
         ("floor = 40.5", "floor = -1", "goals.drawn.2.1.1: floor -1 and needed 50;"),
+        ("floor = 40.5", "floor = 40.5, cpu_seconds = -5", "goals.drawn.2.1.1: -5 cpu_seconds are below 0;"),
         (", floor = 40.5", "", "questions[1].goals.drawn.2.1.1.floor: it is required; add it."),
         ("timeout_seconds = 1200", "timeout_seconds = 30", "gradescope.timeout_seconds: 30 is below 60"),
         ("memory_mb = 1536", "memory_mb = 256", "gradescope.memory_mb: 256 is below 512"),
