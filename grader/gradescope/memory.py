@@ -1,0 +1,24 @@
+"""How a container's memory is shared out between the grader, the players, and the data sets."""
+
+from __future__ import annotations
+
+from grader.datasets.kept import DataSet
+
+OWN_MB = 480
+"""What the grader's own processes take, in MiB; players get what is left."""
+
+LEAST_PLAYER_MB = 128
+"""What a player gets in any case, in MiB: with less, nothing of torch works."""
+
+
+def player_mb(container_mb: int) -> int:
+    """The most that a player may use in a container of this size, in MiB, beyond the files that it maps."""
+    return max(container_mb - OWN_MB, LEAST_PLAYER_MB)
+
+
+def mapped_mb(data: DataSet) -> int:
+    """The most that a judge makes, and a player maps, of a data set, in MiB.
+
+    Images are kept as bytes, and shared as numbers of four bytes.
+    """
+    return 4 * sum(int(getattr(data, name).nbytes) for name in data.ARRAYS) >> 20
