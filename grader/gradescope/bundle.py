@@ -21,7 +21,7 @@ from grader.datasets.store import Store
 from grader.gradescope import wheel
 from grader.gradescope.leaks import leaks
 from grader.gradescope.manifest import Manifest
-from grader.gradescope.memory import OWN_MB, mapped_mb
+from grader.gradescope.memory import needed_mb
 from grader.gradescope.place import BUNDLE
 
 CONSTRAINTS = "constraints.txt"
@@ -114,11 +114,10 @@ def make(course: Course, name: str, data: Sequence[str] = (), seed: str = "") ->
 
 
 def _require_memory(assignment: Assignment, requests: Sequence[str]) -> None:
-    """Checks on all images of a set make them numbers of four bytes, in one piece."""
     memory_mb = assignment.content.gradescope.memory_mb
     for request in requests:
         found = Store.default().open(request)
-        needed = OWN_MB + mapped_mb(found)
+        needed = needed_mb(found)
         if needed > memory_mb:
             raise BundleError(
                 f"{found.summary}: grading with it takes about {needed:,} MiB, and the container has {memory_mb:,}. "

@@ -140,11 +140,11 @@ def test_files_of_a_data_set_are_packed_as_they_are(course, tmp_path):
 
 def test_a_data_set_that_the_container_cannot_hold_is_refused(course, tmp_path, monkeypatch):
     write_set(tmp_path / "pack")
-    monkeypatch.setattr(module, "mapped_mb", lambda found: 704)
-    with pytest.raises(BundleError, match=r"takes about 1,184 MiB, and the container has 768\..*memory_mb"):
+    monkeypatch.setattr("grader.gradescope.memory.mapped_mb", lambda found: 704)
+    with pytest.raises(BundleError, match=r"takes about 1,360 MiB, and the container has 768\..*memory_mb"):
         make(course, "warmup", [str(tmp_path / "pack")])
     toml = course.root / "assignments" / "warmup" / "assignment.toml"
-    toml.write_text(toml.read_text().replace("[limits]", "[gradescope]\nmemory_mb = 1184\n[limits]"))
+    toml.write_text(toml.read_text().replace("[limits]", "[gradescope]\nmemory_mb = 1360\n[limits]"))
     assert make(course, "warmup", [str(tmp_path / "pack")]).members
 
 
