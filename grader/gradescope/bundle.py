@@ -21,6 +21,7 @@ from grader.datasets.store import Store
 from grader.gradescope import wheel
 from grader.gradescope.leaks import leaks
 from grader.gradescope.manifest import Manifest
+from grader.gradescope.memory import needed_mb
 from grader.gradescope.place import BUNDLE
 
 CONSTRAINTS = "constraints.txt"
@@ -88,7 +89,7 @@ def make(course: Course, name: str, data: Sequence[str] = (), seed: str = "") ->
 
     Raises:
         AssignmentError: if there is no such assignment, or it is not usable.
-        BundleError: if something is missing here, or hidden text would show.
+        BundleError: if something is missing here, hidden text would show, or the container's memory would not do.
         DataError: if a data set is not to be had.
     """
     assignment = course.assignment(name)
@@ -108,7 +109,21 @@ def make(course: Course, name: str, data: Sequence[str] = (), seed: str = "") ->
     found = shown_by(bundle)
     if found:
         raise BundleError("\n".join(["The bundle would show hidden text to students:", *found]))
+    _require_memory(assignment, data)
     return bundle
+
+
+def _require_memory(assignment: Assignment, requests: Sequence[str]) -> None:
+    memory_mb = assignment.content.gradescope.memory_mb
+    for request in requests:
+        found = Store.default().open(request)
+        needed = needed_mb(found)
+        if needed > memory_mb:
+            raise BundleError(
+                f"{found.summary}: grading with it takes about {needed:,} MiB, and the container has {memory_mb:,}. "
+                f"Choose a larger container on Gradescope, and write its size into {assignment.folder}/assignment.toml "
+                "as memory_mb in a table [gradescope]; or give a smaller set."
+            )
 
 
 def shown_by(bundle: Bundle) -> list[str]:

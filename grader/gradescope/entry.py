@@ -23,6 +23,7 @@ from grader.gradescope import child, policy
 from grader.gradescope.earlier import Carried, cleaned
 from grader.gradescope.grading import GradingOrder
 from grader.gradescope.manifest import Manifest, read_manifest
+from grader.gradescope.memory import player_mb
 from grader.gradescope.metadata import Metadata, read
 from grader.gradescope.place import BUNDLE, Place
 from grader.gradescope.results import dumps, results, staff_text
@@ -30,11 +31,6 @@ from grader.grading.job import Job, settle
 
 RESERVE_SECONDS = 30.0
 """The results are written so long before the platform's limit: at the limit it replaces them by a score of 0."""
-
-OWN_MB = 480
-"""What the grader's own processes take of the container's memory, in MiB; players get what is left."""
-
-LEAST_PLAYER_MB = 128
 
 _OUT_OF_TIME = "The time that the platform allows for a submission ran out before this check was made."
 _SENSIBLE_SECONDS = (1.0, 86400.0)
@@ -96,7 +92,7 @@ def _graded(
             out=folder,
             seed=manifest.seed,
             data=os.pathsep.join(manifest.requests(place.source)),
-            memory_mb=max(memory_mb - OWN_MB, LEAST_PLAYER_MB),
+            memory_mb=player_mb(memory_mb),
         )
         ended = child.run(order, Path(folder), place.cache, deadline)
         return settle(job, ended.log, out_of_time=_OUT_OF_TIME if ended.late else ""), ended

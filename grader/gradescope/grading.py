@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grader.datasets.kept import DataSet
     from grader.grading.job import Finished
 
 GRADED, UNUSABLE, FAILED = 0, 2, 3
@@ -76,6 +75,7 @@ def _graded(order: GradingOrder) -> Finished:
 
     with ready() as address:
         from grader.contract.course import open_course
+        from grader.gradescope.memory import mapped_mb
         from grader.grading.grade import Setting
         from grader.grading.job import Job
         from grader.grading.run import Run
@@ -86,20 +86,13 @@ def _graded(order: GradingOrder) -> Finished:
         course = open_course(Path(order.course))
         assignment = course.assignment(order.assignment)
         reference.load(assignment)
-        mapped_mb = sum(map(_mapped_bytes, open_sets(order.data))) >> 20
-        options = Options(seed=order.seed, data=order.data, memory_mb=order.memory_mb + mapped_mb)
+        # Mapped files count for a player's limit, and take no memory that cannot be freed.
+        mapped = sum(map(mapped_mb, open_sets(order.data)))
+        options = Options(seed=order.seed, data=order.data, memory_mb=order.memory_mb + mapped)
         setting = Setting(course.root, assignment, options, address())
         job = Job(order.name, Path(order.upload), Path(order.out))
         (finished,) = [each for each in Run([job], setting, 1) if each is not None]
         return finished
-
-
-def _mapped_bytes(data: DataSet) -> int:
-    """The most that a player maps of a data set: that counts for its limit, and takes no memory that cannot be freed.
-
-    Images are kept as bytes, and shared as numbers of four bytes.
-    """
-    return 4 * sum(int(getattr(data, name).nbytes) for name in data.ARRAYS)
 
 
 if __name__ == "__main__":

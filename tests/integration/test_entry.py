@@ -21,6 +21,7 @@ from grader.gradescope import child, entry
 from grader.gradescope.earlier import Carried
 from grader.gradescope.grading import GradingOrder
 from grader.gradescope.manifest import Manifest
+from grader.gradescope.memory import player_mb
 from grader.gradescope.place import Place
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schemas" / "gradescope_results.schema.json").read_text())
@@ -140,7 +141,7 @@ def test_staff_are_told_what_students_are_not(container, ends, capsys):
     assert code == 0 and content["score"] == 5
     assert "Seed: a seed" in printed and "Attempt 1; shown: everything" in printed
     assert "a seed" not in json.dumps(content)
-    assert orders[0].memory_mb == 768 - entry.OWN_MB
+    assert orders[0].memory_mb == player_mb(768)
     assert Carried.of(content) == Carried(best=5.0)
 
 

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from test_cifar10 import write_archive, write_set
 
 from grader import __version__
 from grader.contract.assignment import AssignmentError
@@ -122,11 +123,8 @@ def test_every_assignment_of_the_course_gives_a_small_bundle(name, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_files_of_a_data_set_are_packed_as_they_are(course, tmp_path, monkeypatch):
-    pack = tmp_path / "pack" / "cifar-10-batches-py"
-    pack.mkdir(parents=True)
-    for name in ("data_batch_1", "test_batch"):
-        (pack / name).write_bytes(os.urandom(3000))
+def test_files_of_a_data_set_are_packed_as_they_are(course, tmp_path):
+    pack = write_set(tmp_path / "pack")
     bundle = make(course, "warmup", [str(tmp_path / "pack")])
     bundle.write(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
@@ -135,9 +133,19 @@ def test_files_of_a_data_set_are_packed_as_they_are(course, tmp_path, monkeypatc
     assert manifest["data"] == ["data/cifar10/cifar-10-batches-py"]
     asked = Manifest(**{**manifest, "data": tuple(manifest["data"])}).requests(Path("/autograder/source"))
     assert asked == ("/autograder/source/data/cifar10/cifar-10-batches-py",)
-    (tmp_path / "pack.tar.gz").write_bytes(b"archive")
-    members = make(course, "warmup", [str(tmp_path / "pack.tar.gz")]).members
+    archive = write_archive(tmp_path / "pack.tar.gz", pack)
+    members = make(course, "warmup", [str(archive)]).members
     assert [member.name for member in members][-1] == "data/cifar10/pack.tar.gz"
+
+
+def test_a_data_set_that_the_container_cannot_hold_is_refused(course, tmp_path, monkeypatch):
+    write_set(tmp_path / "pack")
+    monkeypatch.setattr("grader.gradescope.memory.mapped_mb", lambda found: 704)
+    with pytest.raises(BundleError, match=r"takes about 1,360 MiB, and the container has 768\..*memory_mb"):
+        make(course, "warmup", [str(tmp_path / "pack")])
+    toml = course.root / "assignments" / "warmup" / "assignment.toml"
+    toml.write_text(toml.read_text().replace("[limits]", "[gradescope]\nmemory_mb = 1360\n[limits]"))
+    assert make(course, "warmup", [str(tmp_path / "pack")]).members
 
 
 def test_a_manifest_is_read_again_or_said_to_be_none(tmp_path):

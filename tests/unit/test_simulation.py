@@ -147,6 +147,16 @@ def test_entering_names_layers_limits_and_environment(tmp_path):
     assert order.environment["PIP_TIMEOUT"] == "9" and str(tmp_path / "wheels") in order.readable
 
 
+def test_an_image_on_this_machines_files_is_mounted_first(tmp_path):
+    image = Container(Kind.MACHINE, (Path("/"),), tmp_path / "image", PipSettings({}, ()))
+    container = image.layered(tmp_path / "run")
+    container.make()
+    container.command(["run"], {})
+    order = Entering(**json.loads((tmp_path / "run" / "enter.json").read_text()))
+    assert order.lower == ["/"]
+    assert order.below == [str(tmp_path / part) for part in ("image/changes", "image/work", "run/image")]
+
+
 def test_where_nothing_can_be_limited_it_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr("grader.gradescope.simulation.limits._MOUNT", tmp_path / "absent")
     with Group(Limits()) as group:

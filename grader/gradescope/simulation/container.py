@@ -78,12 +78,14 @@ class Container:
         lower: folders of its files that do not change, the topmost first; empty for a mere prefix.
         folder: holds its changes, and what is needed to enter it.
         settings: pip's, for what is installed in it.
+        below: an image that it starts from, where that cannot be one of ``lower``.
     """
 
     kind: Kind
     lower: tuple[Path, ...]
     folder: Path
     settings: PipSettings
+    below: Container | None = None
 
     @property
     def changes(self) -> Path:
@@ -102,7 +104,7 @@ class Container:
 
     def make(self) -> None:
         """Makes its folders; they must not exist."""
-        for name in ("changes", "work", "root"):
+        for name in ("changes", "work", "root", "image"):
             (self.folder / name).mkdir(parents=True)
         # The folder is the container's "/", which every user of it passes through.
         self.changes.chmod(0o755)
@@ -112,6 +114,9 @@ class Container:
         """A container in ``folder`` that starts from this one, which must not change any more."""
         if self.kind is Kind.PREFIX:
             return self
+        if self.kind is Kind.MACHINE:
+            # This machine's files hold the image's own: the kernel refuses the two side by side.
+            return Container(self.kind, self.lower, folder, self.settings, self)
         return Container(self.kind, (self.changes, *self.lower), folder, self.settings)
 
     def command(
@@ -131,6 +136,7 @@ class Container:
             return list(command), {**variables, "AUTOGRADER": self.inner}
         shown = [Path(name) for name in _NAMES if Path(name).is_file()]
         shown += [path for path in self.settings.paths if self.kind is Kind.DEBOOTSTRAP] if pip else []
+        image = self.below
         entering = Entering(
             lower=[str(path) for path in self.lower],
             upper=str(self.changes),
@@ -140,6 +146,7 @@ class Container:
             environment=variables,
             folder=self.inner,
             entrances=list(entrances),
+            below=[str(image.changes), str(image.folder / "work"), str(self.folder / "image")] if image else [],
         )
         order = self.folder / "enter.json"
         order.write_text(entering.to_json(), encoding="utf-8")

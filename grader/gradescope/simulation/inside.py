@@ -32,6 +32,8 @@ class Entering:
         environment: the environment of the command.
         folder: in which the command starts.
         entrances: files of control groups to enter.
+        below: an image whose files lie within ``lower``, which the kernel takes for a loop unless the image is mounted
+            first: its changes, its own empty folder for the kernel, and an empty folder on which it is mounted.
     """
 
     lower: list[str]
@@ -42,6 +44,7 @@ class Entering:
     environment: dict[str, str] = field(default_factory=dict)
     folder: str = "/"
     entrances: list[str] = field(default_factory=list)
+    below: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """The order as JSON."""
@@ -67,8 +70,11 @@ def _mount_all(order: Entering) -> None:
     root = Path(order.root)
     # Nothing that is mounted here shows outside.
     _mount("--make-rprivate", "/")
-    layers = f"lowerdir={':'.join(order.lower)},upperdir={order.upper},workdir={order.work}"
-    _mount("-t", "overlay", "overlay", "-o", layers, order.root)
+    lower = order.lower
+    if order.below:
+        _layer(lower, *order.below)
+        lower = [order.below[2]]
+    _layer(lower, order.upper, order.work, order.root)
     for name in ("proc", "dev", "tmp"):
         (root / name).mkdir(exist_ok=True)
     (root / "tmp").chmod(0o1777)
@@ -82,6 +88,10 @@ def _mount_all(order: Entering) -> None:
     for path in map(Path, order.readable):
         _show(path, root)
         _mount("-o", "remount,bind,ro", str(root / path.relative_to("/")))
+
+
+def _layer(lower: list[str], upper: str, work: str, root: str) -> None:
+    _mount("-t", "overlay", "overlay", "-o", f"lowerdir={':'.join(lower)},upperdir={upper},workdir={work}", root)
 
 
 def _show(path: Path, root: Path) -> None:
