@@ -156,8 +156,9 @@ def run(
     reference.load(assignment)
     setting = Setting(course.root, assignment, choices, address())
     try:
-        with closing(iter(Run(jobs, setting, at_once))) as running:
-            for each in _with_progress(running, len(jobs), assignment.name):
+        whole = Run(jobs, setting, at_once)
+        with closing(iter(whole)) as ended:
+            for each in _with_progress(ended, whole, len(jobs), assignment.name):
                 if each.unusable:
                     raise UsageError(each.unusable)
                 yield _written(each)
@@ -269,7 +270,7 @@ def _keep_what_was_graded(jobs: Sequence[Job]) -> None:
             _write(job, from_json(job.report.read_text(encoding="utf-8")))
 
 
-def _with_progress(run: Run, total: int, label: str) -> Iterator[Finished]:
+def _with_progress(ended: Iterator[Finished | None], run: Run, total: int, label: str) -> Iterator[Finished]:
     """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
     from rich.console import Console
     from rich.progress import (
@@ -291,7 +292,7 @@ def _with_progress(run: Run, total: int, label: str) -> Iterator[Finished]:
     )
     with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task(f"grading {label}", total=total)
-        for each in run:
+        for each in ended:
             if each is not None:
                 progress.advance(task)
                 yield each
