@@ -18,7 +18,7 @@ import numpy.typing as npt
 NAME = "arithmetic"
 
 # Changes with what is drawn; kept arrays of another version are not used.
-VERSION = 1
+VERSION = 2
 
 _LARGEST = 49
 _DRAWN = 50_000
