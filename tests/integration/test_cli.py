@@ -304,4 +304,5 @@ def test_a_termination_of_a_run_by_hand_leaves_its_report_and_nothing_else(toy, 
         process.wait()
     verdicts = {verdict.number: verdict.status for verdict in from_json(report.read_text()).verdicts}
     assert verdicts == {"1.1": Status.MISSING, "2.1": Status.NOT_RUN}
-    assert left_behind(tmp_path / "t") == []
+    # pytest itself makes a folder for the files of tests.
+    assert [left for left in left_behind(tmp_path / "t") if not Path(left).name.startswith("pytest-of-")] == []
