@@ -63,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="grader",
         description="Grades deep learning written from scratch, in processes that never share memory with the judge.",
-        epilog="exit codes: 0 done; 1 check: a check failed; 2 unusable arguments or input; 3 the grader failed; "
-        "130 interrupted",
+        epilog="exit codes: 0 done; 1 check: a check failed, doctor: not safe; 2 unusable arguments or input; 3 the "
+        "grader failed; 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -262,3 +262,28 @@ def test_an_interruption_leaves_what_is_finished(start, toy, tmp_path, number):
     assert (found["series"]["score"], found["slow"]["score"]) == (5, 0)
     assert not found["slow"]["extra_data"]["complete"]
     assert left_behind(tmp_path / "t") == []
+
+
+def test_a_termination_of_a_run_by_hand_leaves_its_report_and_nothing_else(toy, tmp_path):
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "t").mkdir()
+    (tmp_path / "slow" / "sums.py").write_text("def moving_mean(x, width):\n    while True:\n        pass\n")
+    report = tmp_path / "report.json"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    command += [str(toy / "assignments" / "series"), "--submission", str(tmp_path / "slow"), "--report", str(report)]
+    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path / "t")}, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 200
+        while not report.exists() or '"status": "missing"' not in report.read_text():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(timeout=60) == pytest.ExitCode.INTERRUPTED
+    finally:
+        process.kill()
+        process.wait()
+    verdicts = {verdict.number: verdict.status for verdict in from_json(report.read_text()).verdicts}
+    assert verdicts == {"1.1": Status.MISSING, "2.1": Status.NOT_RUN}
+    # pytest itself makes a folder for the files of tests.
+    assert [left for left in left_behind(tmp_path / "t") if not Path(left).name.startswith("pytest-of-")] == []

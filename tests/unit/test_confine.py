@@ -313,6 +313,40 @@ def test_scratch_can_be_written_up_to_the_size_of_a_file(scratch: Path, world: W
     assert (scratch / "100000").stat().st_uid == world.uid
 
 
+def test_a_scratch_disk_of_its_own_is_bounded_and_the_only_thing_to_be_written(
+    scratch: Path, secrets: Path, world: World
+) -> None:
+    """In a world without Landlock, too, where only the mounts keep a folder that all may write to as it is."""
+    policy = Policy(writable=(str(scratch),), scratch=str(scratch), scratch_bytes=1 << 20, scratch_files=20)
+
+    def fill() -> list[Any]:
+        tries: list[Callable[[], Any]] = [
+            lambda: (scratch / "some").write_bytes(bytes(500_000)),
+            lambda: (scratch / "more").write_bytes(bytes(700_000)),
+            lambda: [(scratch / f"file-{number}").touch() for number in range(30)],
+            lambda: (secrets / "open" / "left").write_text("x"),
+        ]
+        return [list(attempt(each)) for each in tries]
+
+    outcome = play(fill, replace(world, without=frozenset({"landlock"})), policy).needs("scratch")
+    assert [error for _, error in outcome.value] == ["", "OSError", "OSError", "OSError"]
+    assert list(scratch.iterdir()) == [] and not (secrets / "open" / "left").exists()
+
+
+def test_without_namespaces_the_report_says_who_watches_the_scratch_folder(scratch: Path, world: World) -> None:
+    policy = Policy(writable=(str(scratch),), scratch=str(scratch), without=frozenset({"namespaces"}))
+    outcome = play(lambda: (scratch / "file").write_text("x"), world, policy)
+    assert outcome.value == 1 and "the judge watches" in outcome.layers.off["scratch"]
+    assert (scratch / "file").exists()
+
+
+def test_a_player_has_no_network_but_an_empty_one(world: World) -> None:
+    free = replace(world, without=world.without | {"seccomp", "landlock"})
+    outcome = play(lambda: socket.socket().connect((b"192.0.2.1", 9)), free).needs("namespaces")
+    assert outcome.error == "OSError"
+    assert play(lambda: socket.if_nameindex(), free).value == [[1, "lo"]]
+
+
 def test_a_rename_between_folders_of_scratch_works(scratch: Path, world_with_landlock: World) -> None:
     def rename() -> str:
         (scratch / "a").mkdir()
