@@ -3,6 +3,7 @@
 import time
 
 import torch
+from torch import nn
 
 
 def train(network, loss_of, N, epochs, batch_size, learning_rate):
@@ -24,6 +25,7 @@ def train(network, loss_of, N, epochs, batch_size, learning_rate):
             loss = loss_of(chosen, epoch)
             optimizer.zero_grad()
             loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)  # a single bad batch does not undo many good ones
             optimizer.step()
             schedule.step()
     return time.process_time() - start
