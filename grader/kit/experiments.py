@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from grader.contract.assignment import Assignment
+from grader.contract.assignment import EXPERIMENTS, Assignment
 
-PROGRAM = "experiments.py"
+PROGRAM = EXPERIMENTS[0]
 
 
 class ExperimentsError(ValueError):

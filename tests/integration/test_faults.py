@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from grader import cli
+from grader import cli, cli_class
 from grader.contract.course import Course
 from grader.contract.report import from_json
 from grader.contract.verdict import Status
-from grader.grading import grade as grading
-from grader.grading.grade import Job, Setting
+from grader.grading import job as jobs
+from grader.grading.grade import Setting
+from grader.grading.job import Job
 from grader.grading.run import Run
 from grader.judge import recorder
 from grader.judge.prepare import Options
@@ -125,14 +126,14 @@ def test_a_clock_that_jumps_changes_nothing(graded, monkeypatch):
 # ----------------------------------------------------------------------------------------------- what cannot be written
 
 
-def full_disk(path: Path, text: str) -> None:
+def full_disk(path: Path, text: str, *, durable: bool = True) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def test_a_disk_that_is_full_for_a_while_loses_nothing(graded, monkeypatch, tmp_path):
     writes, write = [], recorder.write_atomically
 
-    def sometimes(path: Path, text: str) -> None:
+    def sometimes(path: Path, text: str, *, durable: bool) -> None:
         writes.append(path)
         full_disk(path, text) if len(writes) in (2, 3) else write(path, text)
 
@@ -143,12 +144,12 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(graded, monkeypatch, tmp_
 def test_a_disk_that_stays_full_leaves_the_last_report_and_says_what_is_not_in_it(graded, monkeypatch):
     writes, write = [], recorder.write_atomically
 
-    def at_first(path: Path, text: str) -> None:
+    def at_first(path: Path, text: str, *, durable: bool) -> None:
         writes.append(path)
         full_disk(path, text) if len(writes) > 3 else write(path, text)
 
     monkeypatch.setattr(recorder, "write_atomically", at_first)
-    monkeypatch.setattr(grading, "write_atomically", full_disk)
+    monkeypatch.setattr(jobs, "write_atomically", full_disk)
     assert graded("", "", "", "")[0] == ["passed", "passed", "grader_error", "grader_error"]
 
 
@@ -161,7 +162,7 @@ def command(address, monkeypatch, toy, tmp_path, capsys):
     def ready():
         yield lambda: address
 
-    monkeypatch.setattr(cli, "_grading", ready)
+    monkeypatch.setattr(cli_class, "grading", ready)
 
     def run(out: Path) -> tuple[int, str]:
         reference = str(toy / "reference" / "series")
@@ -172,12 +173,12 @@ def command(address, monkeypatch, toy, tmp_path, capsys):
 
 
 def test_results_that_cannot_be_written_are_our_error_and_the_class_goes_on(command, monkeypatch, tmp_path):
-    write = cli._write_results
+    write = cli_class._write
 
     def refuse_the_first(job: Job, report: object) -> None:
         full_disk(job.results, "") if job.name == "series" else write(job, report)
 
-    monkeypatch.setattr(cli, "_write_results", refuse_the_first)
+    monkeypatch.setattr(cli_class, "_write", refuse_the_first)
     code, errors = command(tmp_path / "out")
     assert code == 3
     assert "No space left on device" in errors and "Traceback" not in errors

@@ -104,7 +104,7 @@ def test_k_beyond_the_training_rows_lets_all_of_them_vote(knn):
 
 
 def test_prediction_in_parts_is_prediction_at_once(knn):
-    x_train, y_train, x_test = rows(30, 2, 2), labels(30, 5), rows(1100, 2, 2, seed=1)
+    x_train, y_train, x_test = rows(30, 2, 2), labels(30, 5), rows(4100, 2, 2, seed=1)
     classifier = knn.KnnClassifier(x_train, y_train)
     assert classifier.x_train is x_train
     assert classifier.y_train is y_train
@@ -112,7 +112,7 @@ def test_prediction_in_parts_is_prediction_at_once(knn):
         y_pred = classifier.predict(x_test, k=3)
     dists = torch.cdist(x_train.flatten(1), x_test.flatten(1))
     assert y_pred.tolist() == [votes(column.tolist(), y_train, 3) for column in dists.T]
-    assert operations.largest < 30 * 1100
+    assert operations.largest < 30 * 4100
 
 
 def test_accuracy_is_in_percent_and_printed_unless_quiet(knn, capsys):
