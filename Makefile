@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test test-gradescope lint setup template bench clean
+.PHONY: demo test test-long test-gradescope lint setup template bench clean
 
 demo: setup
 	$(BIN)/grader demo -j $(JOBS)
 
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu and not browser and not container"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not long and not gpu and not browser and not container"
+
+# Networks train, and every attack is tried in every world.
+test-long: setup
+	$(BIN)/python -m pytest -m long
 
 # Minutes; needs root and debootstrap: a bundle is built in a clean system, and grades there under the platform's limits.
 test-gradescope: setup

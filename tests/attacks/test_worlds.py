@@ -1,4 +1,4 @@
-"""The same attacks on lesser machines: some in the quick suite, all of them in the slow one."""
+"""The same attacks on lesser machines: some in the quick suite, all of them in the long one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_sample_gains_nothing(world: str) -> None:
     assert gained(world, list(SAMPLE)) == {}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("world", WORLDS)
 def test_no_attack_gains_anything(world: str) -> None:
     assert gained(world, list(CASES)) == {}

@@ -15,12 +15,12 @@ from grader.contract.verdict import Status
 
 DATA = os.environ.get("SCRATCHGRADE_CIFAR10")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not DATA, reason="SCRATCHGRADE_CIFAR10 names no folder with the official CIFAR-10 files"),
-]
+pytestmark = pytest.mark.skipif(
+    not DATA, reason="SCRATCHGRADE_CIFAR10 names no folder with the official CIFAR-10 files"
+)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("assignment", "question"), [("a1", "9"), ("a2", "17")])
 def test_the_reference_reaches_the_figures_of_the_course(assignment: str, question: str, tmp_path: Path) -> None:
     reference = default_course().root / "reference" / assignment
@@ -34,6 +34,7 @@ def test_the_reference_reaches_the_figures_of_the_course(assignment: str, questi
     assert all(verdict.status is Status.PASSED for verdict in report.verdicts)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("assignment", "selection"), [("a3", "on_images or by_heart")])
 def test_networks_train_on_real_images(assignment: str, selection: str, tmp_path: Path) -> None:
     root, report = default_course().root, tmp_path / "report.json"

@@ -15,8 +15,8 @@ from grader.contract.verdict import Status
 
 CASES = [
     pytest.param("a2", "shapes10", ("18", "19"), "all_images"),
-    pytest.param("a3", "shapes10", ("33", "34"), "on_images", marks=pytest.mark.slow),
-    pytest.param("a4", f"scenes{os.pathsep}arithmetic", ("60", "61"), "learns or calculates", marks=pytest.mark.slow),
+    pytest.param("a3", "shapes10", ("33", "34"), "on_images", marks=pytest.mark.long),
+    pytest.param("a4", f"scenes{os.pathsep}arithmetic", ("60", "61"), "learns or calculates", marks=pytest.mark.long),
 ]
 
 

@@ -89,7 +89,7 @@ def test_captioners_refuse_images_without_captions(few_images):
     assert "pictures with captions were expected, such as flickr8k" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_transformer_answers_held_out_problems():
     """Nearly all: when exactly it finds the rule of carrying over depends on how a machine rounds."""
     done = grader("a4", "arithmetic")

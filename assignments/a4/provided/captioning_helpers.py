@@ -219,6 +219,9 @@ def differentiate(f, inputs, douts, module=None):
     parameters = dict(module.named_parameters()) if module is not None else {}
     found = f(*given)
     outputs = list(found)[: len(douts)] if isinstance(found, tuple) else [found]
+    for out in outputs:
+        if not torch.is_tensor(out):
+            raise ValueError(f"A tensor should be returned; this is of type {type(out).__name__}.")
     if not any(out.requires_grad for out in outputs):
         raise ValueError("The result does not depend on the inputs in a way that autograd can follow.")
     leaves = [x for x in (*given, *parameters.values()) if getattr(x, "requires_grad", False)]
