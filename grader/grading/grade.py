@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ def judge_in_this_process(job: Job, setting: Setting, folder: Path) -> int:
         job.report,
         setting.options,
     )
+    # What this process was forked from may have imported modules of the same names.
+    for checks in setting.assignment.folder.rglob("test_*.py"):
+        sys.modules.pop(checks.stem, None)
     return int(pytest.main(_arguments(setting.assignment), plugins=[_Order(order)]))
 
 

@@ -174,14 +174,21 @@ class Captioner:
             h = getattr(formulas, self.cell_type)(x, h0, w["Wx"], w["Wh"], w["b"])
         return formulas.temporal_loss(h @ w["score"] + w["bs"], captions[:, 1:], self.ignore_index)
 
-    def right_sample(self, images: torch.Tensor, length: int) -> tuple[torch.Tensor, torch.Tensor, float]:
-        """The words, the attention weights, and by how much the best word was ahead of the second, at least."""
+    def right_sample(
+        self, images: torch.Tensor, length: int, forgets: str = ""
+    ) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """The words, the attention weights, and by how much the best word was ahead of the second, at least.
+
+        With `forgets`, a mistake is made: word, h or c is what it was at first in every step.
+        """
         w = {role: value.double() for role, value in self.weights.items()}
         A, h = self._start(images)
         c = h if self.cell_type == "attn" else torch.zeros_like(h)
         word = torch.full((len(h),), self.words.index("<START>"))
+        first = {"word": word, "h": h, "c": c}
         words, looks, margin = [], [], math.inf
         for _ in range(length):
+            word, h, c = (first[name] if name == forgets else now for name, now in (("word", word), ("h", h), ("c", c)))
             x = w["W_embed"][word]
             if self.cell_type == "rnn":
                 h = formulas.rnn_step(x, h, w["Wx"], w["Wh"], w["b"])
@@ -199,13 +206,19 @@ class Captioner:
         return torch.stack(words, 1), torch.stack(looks, 1) if looks else torch.zeros(0), margin
 
     def clear_sample(self, N: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Images for which no two words are nearly equal, with their words and weights."""
-        for _ in range(20):
+        """Images for which no two words are nearly equal, and which show whatever is forgotten between two steps."""
+        for attempt in range(80):
+            if attempt % 5 == 4:  # some networks write nearly the same about all images
+                self.weights = self._draw()
+                self.reset()
             images = self.images(N)
             words, looks, margin = self.right_sample(images, length)
+            counted = self._counted(words)
             lively = len(words[0].unique()) >= 3 and bool((words != words[:1]).any())
-            if margin > 1e-3 and lively and bool(self._counted(words)[:, : min(length, 4)].all()):
-                break
+            if margin > 1e-3 and lively and bool(counted[:, : min(length, 4)].all()):
+                others = (self.right_sample(images, length, forgets)[0] for forgets in self._memories(length))
+                if all(bool(((words != other) * counted).any()) for other in others):
+                    break
         return images, words, looks
 
     # ---- checks ----------------------------------------------------------------------------------------------------
@@ -226,6 +239,10 @@ class Captioner:
         if type(got) not in (tuple, list) or len(got) != 2:
             raise CheckFailed("With attention, sample should return two things: the captions and the weights.")
         return got[0], got[1]
+
+    def _memories(self, length: int) -> tuple[str, ...]:
+        """What goes from one step to the next; a single step needs none of it."""
+        return () if length < 3 else ("word", "h") if self.cell_type == "rnn" else ("word", "h", "c")
 
     def check_words(self, got: Any, words: torch.Tensor) -> None:
         """The words are right; what comes behind `<END>` is nobody's business."""
