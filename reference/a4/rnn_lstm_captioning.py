@@ -311,7 +311,7 @@ class CaptioningRNN(nn.Module):
     def _look(self, images):
         """Images (N, 3, 112, 112) -> the grid A (N, H, 4, 4) of projected features, and its mean (N, H)."""
         features = self.image_encoder(images)  # (N, C, 4, 4)
-        A = self.project(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        A = self.project(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous()
         return A, A.mean(dim=(2, 3))
 
     # [end]
