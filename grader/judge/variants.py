@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,48 @@ from grader.contract.assignment import Assignment, AssignmentError, read_toml, s
 
 @dataclass(frozen=True)
 class Change:
-    """Replaces ``old``, which occurs once in ``file``, by ``new``."""
+    """Replaces ``old``, which occurs once in ``file``, by ``new``.
+
+    With a ``function``, such as ``f`` or ``Class.method``, only its definition is looked at.
+    """
 
     file: str
     old: str
     new: str
+    function: str = ""
+
+    def made_in(self, text: str) -> str:
+        """``text`` with the change. Raises ``ValueError``, in words, where there is not exactly one place for it."""
+        start, end = span_of(text, self.function) if self.function else (0, len(text))
+        where = f"{self.file}, in {self.function}," if self.function else self.file
+        count = text.count(self.old, start, end)
+        if count != 1:
+            raise ValueError(
+                f"{where} holds the text to replace {count} times, where it must hold it once: {self.old[:80]!r}"
+            )
+        at = text.index(self.old, start, end)
+        return text[:at] + self.new + text[at + len(self.old) :]
+
+
+def span_of(text: str, path: str) -> tuple[int, int]:
+    """Where the whole lines of the definition of ``path``, a function or ``Class.method``, begin and end in ``text``.
+
+    Raises:
+        ValueError: ``text`` is no Python, or does not define it.
+    """
+    try:
+        node: ast.AST = ast.parse(text)
+    except SyntaxError as error:
+        raise ValueError(f"{error.msg} in line {error.lineno}; a definition can only be found in Python") from None
+    for name in path.split("."):
+        found = [child for child in ast.iter_child_nodes(node) if getattr(child, "name", None) == name]
+        if not found:
+            raise ValueError(f"there is no definition of {path}")
+        node = found[0]
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef) and node.end_lineno is not None
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    lines = text.splitlines(keepends=True)
+    return sum(map(len, lines[: first - 1])), sum(map(len, lines[: node.end_lineno]))
 
 
 @dataclass(frozen=True)
@@ -80,10 +118,8 @@ def write_variant(variant: Variant, assignment: Assignment, folder: Path) -> Non
         file = folder / change.file
         if not file.is_file():
             raise AssignmentError(f"variant {variant.name!r}: the {variant.start} has no file {change.file}.")
-        text = file.read_text(encoding="utf-8")
-        if text.count(change.old) != 1:
-            raise AssignmentError(
-                f"variant {variant.name!r}: {change.file} holds the text to replace {text.count(change.old)} times, "
-                f"where it must hold it once: {change.old[:80]!r}"
-            )
-        file.write_text(text.replace(change.old, change.new), encoding="utf-8")
+        try:
+            text = change.made_in(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise AssignmentError(f"variant {variant.name!r}: {error}.") from None
+        file.write_text(text, encoding="utf-8")
