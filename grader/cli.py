@@ -38,25 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("grader: interrupted; what was graded so far is in the output folder", file=sys.stderr)
         return int(Exit.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the process boundary: Python's own exit code, 1, means something else here
-        if _is_of_the_user(error):
+        if isinstance(error, UsageError | OSError):
             print(f"grader: {error}", file=sys.stderr)
             return int(Exit.USAGE)
         traceback.print_exc()
         return int(Exit.GRADER_ERROR)
-
-
-def _is_of_the_user(error: Exception) -> bool:
-    from grader.contract.assignment import AssignmentError
-    from grader.datasets.problems import DataError
-    from grader.grading.journal import JournalError
-    from grader.judge.submission import IntakeError
-    from grader.kit.experiments import ExperimentsError
-    from grader.kit.new import NewError
-
-    problems = (
-        UsageError | AssignmentError | DataError | IntakeError | JournalError | NewError | ExperimentsError | OSError
-    )
-    return isinstance(error, problems | cli_doctor.TooLow) or cli_gradescope.is_of_the_user(error)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.contract.layers import FULL, Layers, Level
+from grader.exits import UsageError
 from grader.player.confine import probe
 from grader.player.policy import Policy
 
@@ -59,7 +60,7 @@ ABOUT = {
 }
 
 
-class TooLow(ValueError):
+class TooLow(UsageError):
     """This machine confines players less well than was asked for."""
 
 

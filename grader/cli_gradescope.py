@@ -52,15 +52,6 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     simulate.set_defaults(gradescope_command=_simulate)
 
 
-def is_of_the_user(error: Exception) -> bool:
-    """Whether ``error`` says that the arguments of these commands cannot be used."""
-    from grader.gradescope.bundle import BundleError
-    from grader.gradescope.simulation.container import ContainerError
-    from grader.gradescope.wheel import WheelError
-
-    return isinstance(error, BundleError | ContainerError | WheelError)
-
-
 def _bundle(options: argparse.Namespace) -> bool:
     from grader.contract.course import open_course
     from grader.gradescope.bundle import make

@@ -1,4 +1,4 @@
-"""How a command ends."""
+"""How a command ends, and the family of errors that its user can mend."""
 
 from __future__ import annotations
 
@@ -16,4 +16,7 @@ class Exit(IntEnum):
 
 
 class UsageError(ValueError):
-    """The command's arguments cannot be used; says what was expected and what to do."""
+    """What a command was given cannot be used; says what was expected, what came, and what to do.
+
+    A command that ends with it, or with an error derived from it, prints its text and exits with :attr:`Exit.USAGE`.
+    """

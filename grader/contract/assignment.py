@@ -18,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from grader.contract.gradescope import Gradescope
 from grader.contract.gradescope import problems as problems_of_gradescope
+from grader.exits import UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,7 +28,7 @@ else:
 MOST_EDGE = 0.25
 
 
-class AssignmentError(ValueError):
+class AssignmentError(UsageError):
     """An assignment is not usable. The message names the file, the key, what was expected and what to do."""
 
 

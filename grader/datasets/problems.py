@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grader.exits import UsageError
 
-class DataError(ValueError):
+
+class DataError(UsageError):
     """A data set could not be read, fetched or kept. The message names the path, what was expected and what to do."""

@@ -18,6 +18,7 @@ from grader.contract.assignment import EXPERIMENTS, Assignment
 from grader.contract.course import Course
 from grader.datasets import captions, cifar10, folders
 from grader.datasets.store import Store
+from grader.exits import UsageError
 from grader.gradescope import wheel
 from grader.gradescope.leaks import leaks
 from grader.gradescope.manifest import Manifest
@@ -30,7 +31,7 @@ _SCRIPTS = ("setup.sh", "run_autograder")
 _PIECE = 1 << 20
 
 
-class BundleError(ValueError):
+class BundleError(UsageError):
     """No bundle can be made; says what was expected and what to do."""
 
 

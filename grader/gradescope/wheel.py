@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from grader import __version__
+from grader.exits import UsageError
 
 NAME = "scratchgrade"
 FILE = f"{NAME}-{__version__}-py3-none-any.whl"
@@ -25,7 +26,7 @@ _LEFT_OUT = ("__pycache__", "course")
 _WHEN = (1980, 1, 1, 0, 0, 0)
 
 
-class WheelError(RuntimeError):
+class WheelError(UsageError):
     """No wheel can be made of this installation."""
 
 

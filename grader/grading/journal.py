@@ -25,13 +25,14 @@ from filelock import FileLock, Timeout
 
 from grader.contract.assignment import Assignment
 from grader.contract.report import Report, ReportError, comparable, from_json, write_atomically
+from grader.exits import UsageError
 
 JOURNAL = "journal.jsonl"
 _LOCK = ".journal.lock"
 _GRADER = Path(__file__).resolve().parent.parent
 
 
-class JournalError(ValueError):
+class JournalError(UsageError):
     """An output folder cannot be used; the message says why, and what to do."""
 
 

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from grader.contract.assignment import EXPERIMENTS, Assignment
+from grader.exits import UsageError
 
 PROGRAM = EXPERIMENTS[0]
 
 
-class ExperimentsError(ValueError):
+class ExperimentsError(UsageError):
     """There is nothing to run; says what was expected."""
 
 

@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 from grader.contract.assignment import Assignment
+from grader.exits import UsageError
 
 
-class NewError(ValueError):
+class NewError(UsageError):
     """The files could not be laid out; says why and what to do."""
 
 

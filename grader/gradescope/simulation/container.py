@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from grader.exits import UsageError
 from grader.gradescope.place import Place
 from grader.gradescope.simulation.inside import Entering
 from grader.gradescope.simulation.pipsettings import PipSettings
@@ -28,7 +29,7 @@ _AUTOGRADER = "autograder"
 _NAMES = ("/etc/resolv.conf", "/etc/hosts")
 
 
-class ContainerError(RuntimeError):
+class ContainerError(UsageError):
     """No container can be made or built; says what came and what to do."""
 
 

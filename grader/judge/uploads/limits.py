@@ -5,11 +5,13 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from grader.exits import UsageError
+
 KIB = 1024
 MIB = 1024 * KIB
 
 
-class IntakeError(ValueError):
+class IntakeError(UsageError):
     """The upload as a whole cannot be graded.
 
     The text is for whoever handed it in: what was expected, what came, what to do.
