@@ -50,6 +50,13 @@ class Explanation:
     evidence: str = ""
 
 
+NOT_MADE = Explanation("This check was not made.")
+"""Why a check has no outcome yet; where a judge ends early, it is what is left."""
+
+SEED_FLAG = "seed of the draws: "
+"""Every verdict has a flag that begins so: with the seed, staff can repeat the check."""
+
+
 class SubmissionProblem(Exception):
     """A problem of the submission. ``status`` is what the check ends with, ``explanation`` what its author reads.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.contract.report import Report, from_json, to_json, write_atomically
-from grader.contract.verdict import Explanation, Status, Verdict
+from grader.contract.verdict import NOT_MADE, Explanation, Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def settle(job: Job, log: str, *, out_of_time: str = "") -> Report | None:
     report = from_json(job.report.read_text(encoding="utf-8"))
     verdicts = tuple(
         _settled(verdict, log, out_of_time)
-        if verdict.status is Status.NOT_RUN and verdict.explanation == _NOT_RUN
+        if verdict.status is Status.NOT_RUN and verdict.explanation == NOT_MADE
         else verdict
         for verdict in report.verdicts
     )
@@ -96,9 +96,6 @@ def settle(job: Job, log: str, *, out_of_time: str = "") -> Report | None:
         with suppress(OSError):  # the disk is full, perhaps: what is known is returned all the same
             write_atomically(job.report, to_json(settled))
     return settled
-
-
-_NOT_RUN = Explanation("This check was not made.")
 
 
 def _settled(verdict: Verdict, log: str, out_of_time: str) -> Verdict:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from grader.contract.ledger import Entry
 from grader.contract.text import one_line, printable
-from grader.contract.verdict import Explanation, Status, SubmissionProblem, Verdict
+from grader.contract.verdict import SEED_FLAG, Explanation, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Play
 
 MAX_OUTPUT = 20_000
@@ -93,7 +93,7 @@ def _clean(verdict: Verdict, play: Play | None) -> Verdict:
         verdict,
         explanation=told,
         notes=tuple(one_line(note, 1000) for note in play.notes),
-        flags=tuple(one_line(flag, 1000) for flag in [*play.flags, f"seed of the draws: {play.draw.seed_text}"]),
+        flags=tuple(one_line(flag, 1000) for flag in [*play.flags, f"{SEED_FLAG}{play.draw.seed_text}"]),
         output=printable(play.output(), MAX_OUTPUT),
     )
 

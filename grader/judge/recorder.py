@@ -24,12 +24,10 @@ from grader.contract.report import (
     to_json,
     write_atomically,
 )
-from grader.contract.verdict import Explanation, Status, Verdict
+from grader.contract.verdict import NOT_MADE, Explanation, Status, Verdict
 from grader.judge.order import Order
 from grader.judge.outcome import grader_error
 from grader.judge.rules.checks import FORBIDDEN_CALL
-
-NOT_RUN = Explanation("This check was not made.")
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Recorder:
         self.ledger = ledger
         self.entries = {entry.check: entry for entry in ledger.entries}
         for entry in ledger.entries:
-            self.verdicts.setdefault(entry.check, entry.verdict(Status.NOT_RUN, NOT_RUN))
+            self.verdicts.setdefault(entry.check, entry.verdict(Status.NOT_RUN, NOT_MADE))
         self.write()
 
     def entry(self, check: str) -> Entry | None:

@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,8 +19,9 @@ from markupsafe import Markup
 
 from grader.contract.report import Report
 from grader.contract.text import one_line
+from grader.contract.verdict import SEED_FLAG, Status
 from grader.pages.items import bins, items, shares
-from grader.pages.views import submission_view
+from grader.pages.views import in_order, submission_view
 
 STUDENT_PAGE = "report.html"
 STAFF_PAGE = "staff.html"
@@ -43,17 +44,17 @@ class Entry:
         """Address of the submission's page for staff, beside the class page."""
         return f"{quote(os.fsencode(self.name), safe='')}/{STAFF_PAGE}"
 
-    @property
+    @cached_property
     def lost(self) -> list[str]:
         """Numbers of the checks that did not pass."""
-        checks = submission_view(self.report, staff=True).questions if self.report else ()
-        return [check.number for question in checks for check in question.checks if check.tone != "good"]
+        verdicts = in_order(self.report.verdicts if self.report else ())
+        return [one_line(verdict.number, 40) for verdict in verdicts if verdict.status is not Status.PASSED]
 
     @property
     def flags(self) -> int:
         """How many remarks for staff there are beside the seeds, which every check notes."""
         verdicts = self.report.verdicts if self.report else ()
-        return sum(not flag.startswith("seed of the draws") for verdict in verdicts for flag in verdict.flags)
+        return sum(not flag.startswith(SEED_FLAG) for verdict in verdicts for flag in verdict.flags)
 
 
 def submission_page(report: Report, *, staff: bool = False) -> str:

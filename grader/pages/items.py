@@ -42,8 +42,14 @@ class Item:
 
 def items(reports: Sequence[Report]) -> list[Item]:
     """The checks of a class, as people number them; those that the grader failed on are left out of the means."""
-    verdicts = {verdict.check: verdict for report in reports for verdict in report.verdicts}
-    return [_item(verdict, reports) for verdict in in_order(verdicts.values())]
+    outcomes: dict[str, list[tuple[Verdict, float, float]]] = {}
+    for report in reports:
+        score, seconds = report.score, report.times.per_check
+        for verdict in report.verdicts:
+            made = outcomes.setdefault(verdict.check, [])
+            made.append((verdict, score - verdict.points, seconds.get(verdict.check, 0.0)))
+    examples = in_order(made[-1][0] for made in outcomes.values())
+    return [_item(example, outcomes[example.check]) for example in examples]
 
 
 def shares(reports: Sequence[Report]) -> list[float]:
@@ -59,24 +65,18 @@ def bins(values: Sequence[float], count: int = 20) -> list[int]:
     return filled
 
 
-def _item(example: Verdict, reports: Sequence[Report]) -> Item:
-    points, rest, seconds, passed = [], [], [], 0
-    for report in reports:
-        verdict = next((each for each in report.verdicts if each.check == example.check), None)
-        if verdict is None or verdict.status in (Status.GRADER_ERROR, Status.NOT_RUN):
-            continue
-        points.append(verdict.points / verdict.max_points if verdict.max_points else 0.0)
-        rest.append(report.score - verdict.points)
-        seconds.append(report.times.per_check.get(example.check, 0.0))
-        passed += verdict.status is Status.PASSED
+def _item(example: Verdict, outcomes: Sequence[tuple[Verdict, float, float]]) -> Item:
+    """The item of one check. ``outcomes``: in each report its verdict, the points of all other checks, its seconds."""
+    made = [each for each in outcomes if each[0].status not in (Status.GRADER_ERROR, Status.NOT_RUN)]
+    points = [verdict.points / verdict.max_points if verdict.max_points else 0.0 for verdict, _, _ in made]
     return Item(
         one_line(example.number, 40),
         one_line(example.title, 400),
-        len(points),
-        passed,
-        fmean(points) if points else 0.0,
-        _correlation(points, rest),
-        fmean(seconds) if seconds else 0.0,
+        len(made),
+        sum(verdict.status is Status.PASSED for verdict, _, _ in made),
+        fmean(points) if made else 0.0,
+        _correlation(points, [rest for _, rest, _ in made]),
+        fmean(seconds for _, _, seconds in made) if made else 0.0,
     )
 
 
