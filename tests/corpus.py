@@ -39,6 +39,21 @@ TOY = ("warmup", "series")
 LIMITS = "cpu_seconds = 0.5\nwall_seconds = 4.0\nlost_seconds = 6.0\nmemory_mb = 256"
 
 
+def as_notebook(folder: Path, cells: Sequence[str]) -> Path:
+    """Makes a notebook of ``vectors.py`` in ``folder``: a cell with its text, then ``cells``. Returns ``folder``."""
+    module = folder / "vectors.py"
+    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    content = {
+        "cells": [{**code, "source": source} for source in (module.read_text(), *cells)],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    module.unlink()
+    module.with_suffix(".ipynb").write_text(json.dumps(content))
+    return folder
+
+
 @dataclass(frozen=True)
 class Case:
     """One submission.

@@ -1,18 +1,11 @@
 """Hands in a notebook."""
 
-import json
 from pathlib import Path
+
+from corpus import as_notebook
 
 CELLS = ["def test_norms(*_):\n    pass\n", "assert True\nscore = 100\n"]
 
 
 def make(folder: Path) -> Path:
-    text = (folder / "vectors.py").read_text()
-    cells = [
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": cell}
-        for cell in (text, *CELLS)
-    ]
-    (folder / "vectors.py").unlink()
-    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "vectors.ipynb").write_text(json.dumps(content))
-    return folder
+    return as_notebook(folder, CELLS)

@@ -1,7 +1,8 @@
 """Hands in a notebook."""
 
-import json
 from pathlib import Path
+
+from corpus import as_notebook
 
 CELLS = [
     "get_ipython().showtraceback = lambda *a, **k: None\n",
@@ -10,12 +11,4 @@ CELLS = [
 
 
 def make(folder: Path) -> Path:
-    text = (folder / "vectors.py").read_text()
-    cells = [
-        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": cell}
-        for cell in (text, *CELLS)
-    ]
-    (folder / "vectors.py").unlink()
-    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "vectors.ipynb").write_text(json.dumps(content))
-    return folder
+    return as_notebook(folder, CELLS)
