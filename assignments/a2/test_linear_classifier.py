@@ -850,9 +850,8 @@ class Images:
 
     def __init__(self, data):
         self.images = data.images()
-        self.n = len(self.images.x_train) * 4 // 5  # the rest is for validation
-        mean = self.images.x_train[: self.n].mean(axis=(0, 2, 3), keepdims=True)
-        self.mean = torch.from_numpy(mean).float() / 255
+        self.n = self.images.trained_on
+        self.mean = torch.from_numpy(self.images.colour_means()).float() / 255
         self.y = torch.from_numpy(self.images.y_train[: self.n])
 
     def shared(self, data):

@@ -760,8 +760,8 @@ def test_best_stat(student, draw, expect, note):
 def test_net_on_all_images(student, reference, data, expect, accuracy, checkpoint):
     """The network of nn_best_model.pt, or else one trained for 2,400 steps, recognises images it has not seen."""
     images = data.images()
-    n = len(images.x_train) * 4 // 5  # the rest is for validation
-    mean = torch.from_numpy(images.x_train[:n].mean(axis=(0, 2, 3), keepdims=True)).float() / 255
+    n = images.trained_on
+    mean = torch.from_numpy(images.colour_means()).float() / 255
 
     def rows(x):
         return (x / 255 - mean).flatten(1)

@@ -25,10 +25,9 @@ class Images:
 
     def __init__(self, data):
         images = data.images()
-        self.n = len(images.x_train) * 4 // 5  # the rest is for validation
+        self.n = images.trained_on
         self.x, self.y = torch.from_numpy(images.x_train), torch.from_numpy(images.y_train)
-        mean = images.x_train[: self.n].mean(axis=(0, 2, 3), keepdims=True)
-        self.mean = torch.from_numpy(mean).float() / 255
+        self.mean = torch.from_numpy(images.colour_means()).float() / 255
 
     def prepared(self, x):
         """uint8 -> float32, both (N, 3, 32, 32)."""

@@ -40,6 +40,16 @@ class ImageSet:
     digest: str
 
     @property
+    def trained_on(self) -> int:
+        """How many of the training images, from the first on, are trained on; the last fifth validates."""
+        return len(self.x_train) * 4 // 5
+
+    def colour_means(self) -> npt.NDArray[np.float64]:
+        """The mean of each colour over the images that are trained on, 0 to 255. (1, 3, 1, 1) float64."""
+        means: npt.NDArray[np.float64] = self.x_train[: self.trained_on].mean(axis=(0, 2, 3), keepdims=True)
+        return means
+
+    @property
     def summary(self) -> str:
         """One line for reports: which set it is, and how many images it has."""
         return f"{self.title} ({len(self.y_train):,} training and {len(self.y_test):,} test images)"
