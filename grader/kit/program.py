@@ -7,45 +7,58 @@ import sys
 from collections.abc import Sequence
 
 from grader.datasets.imageset import ImageSet
+from grader.datasets.kept import Kind
 from grader.datasets.problems import DataError
 from grader.datasets.store import Store
 
 
-def arguments(assignment: str, about: str, names: Sequence[str], default: Sequence[str]) -> argparse.Namespace:
-    """The program's arguments: ``names``, what to run; ``data``, an :class:`ImageSet`; ``threads`` and ``seed``.
+def parser_of(assignment: str, about: str, names: Sequence[str], default: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser of what all programs take: names of what to run, ``--data``, ``--threads`` and ``--seed``.
 
     Args:
         assignment: its name, for the texts of ``--help``.
         about: what the program does, in a sentence.
         names: what can be run.
         default: what is run where nothing is named.
-
-    Ends the program with exit code 2 where an argument cannot be used.
     """
     parser = argparse.ArgumentParser(prog=f"grader reference {assignment}", description=about)
-    listed = ", ".join(names)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {listed} (default: {' '.join(default)})")
-    parser.add_argument(
-        "--data", metavar="NAME|PATH", default="shapes10", help="see: grader data list (default: shapes10)"
-    )
+    about_names = f"of {', '.join(names)} (default: {' '.join(default)})"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=about_names)
+    parser.add_argument("--data", metavar="NAME|PATH", help="see: grader data list")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser, names: Sequence[str], default: Sequence[str]) -> argparse.Namespace:
+    """The program's arguments; ends it with exit code 2 where one of them cannot be used."""
     options = parser.parse_args()
     options.names = options.names or list(default)
     unknown = sorted(set(options.names) - set(names))
     if unknown:
-        parser.error(f"there is no {unknown[0]!r} here; choose from {listed}")
-    try:
-        options.data = _images(options.data)
-    except DataError as error:
-        parser.error(f"argument --data: {error}")
+        parser.error(f"there is no {unknown[0]!r} here; choose from {', '.join(names)}")
     return options
 
 
-def _images(request: str) -> ImageSet:
-    images = Store.default(lambda text: print(text, file=sys.stderr)).images(request)
-    print(images.summary, flush=True)
-    return images
+def opened(parser: argparse.ArgumentParser, request: str, kind: type[Kind], expected: str) -> Kind:
+    """The data set of this kind that ``request`` means; ends the program, saying what was expected, for any other."""
+    try:
+        found = Store.default(lambda text: print(text, file=sys.stderr)).open(request)
+    except DataError as error:
+        parser.error(f"argument --data: {error}")
+    if not isinstance(found, kind):
+        parser.error(f"argument --data: {request} is {found.summary}; {expected}.")
+    print(found.summary, flush=True)
+    return found
+
+
+def arguments(assignment: str, about: str, names: Sequence[str], default: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a program on images (see :func:`parser_of`); ``data`` is an :class:`ImageSet`, or shapes10."""
+    parser = parser_of(assignment, about, names, default)
+    parser.set_defaults(data="shapes10")
+    options = parsed(parser, names, default)
+    options.data = opened(parser, options.data, ImageSet, "labelled images were expected, such as shapes10")
+    return options
 
 
 def row(name: str, *cells: object) -> str:

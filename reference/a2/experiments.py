@@ -72,7 +72,7 @@ def accuracy(predict, data, part):
 def prepared(images):
     """Rows of pixels from 0 to 1, less the mean of each colour, and labels, in three parts."""
     x_train, x_test = (torch.from_numpy(x).float() / 255 for x in (images.x_train, images.x_test))
-    y_train, split = torch.from_numpy(images.y_train), len(x_train) * 4 // 5
+    y_train, split = torch.from_numpy(images.y_train), images.trained_on
     mean = x_train[:split].mean(dim=(0, 2, 3), keepdim=True)
     X_train, X_test = ((x - mean).flatten(1) for x in (x_train, x_test))
     return {

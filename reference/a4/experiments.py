@@ -9,7 +9,6 @@ pictures and describe those that were held out; PNG files show what they write, 
 are those of this process from the first step of a training to its last.
 """
 
-import argparse
 import importlib.util
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from trials import captioning
 from trials.arithmetic import learn_arithmetic
 
 from grader.datasets.captions import CaptionSet
-from grader.datasets.problems import DataError
-from grader.datasets.store import Store
+from grader.kit.program import opened, parsed, parser_of, row
 
 # What the course asks of the training loss of each captioner: 50 captions by heart, and its full data, 10,000 pictures.
 BARS = {
@@ -38,41 +36,21 @@ def main():
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="grader reference a4", description=__doc__.partition("\n")[0])
-    names = ", ".join(EXPERIMENTS)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names} (default: arithmetic)")
-    parser.add_argument("--data", metavar="NAME|PATH", help="pictures with captions, see: grader data list")
+    names, default = tuple(EXPERIMENTS), ("arithmetic",)
+    parser = parser_of("a4", __doc__.partition("\n")[0], names, default)
     parser.add_argument("-o", "--out", type=Path, default=Path("out/a4"), help="folder for pictures (default: out/a4)")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    options.names = options.names or ["arithmetic"]
+    options = parsed(parser, names, default)
     for name in options.names:
-        if name not in EXPERIMENTS:
-            parser.error(f"there is no experiment {name!r}; choose from {names}")
         if name != "arithmetic" and options.data is None:
             parser.error(f"{name} needs pictures with captions: give --data NAME|PATH, see: grader data list")
         missing = [library for library in LIBRARIES.get(name, ()) if importlib.util.find_spec(library) is None]
         if missing:
             parser.error(f"{name} needs {' and '.join(missing)}; run: pip install 'scratchgrade[experiments]'")
     if options.data is not None:
-        try:
-            options.data = pictures(options.data)
-        except DataError as error:
-            parser.error(str(error))
+        options.data = opened(
+            parser, options.data, CaptionSet, "pictures with captions were expected, such as flickr8k"
+        )
     return options
-
-
-def pictures(request):
-    """The pictures with captions that `request` means. Raises DataError where it means none."""
-    found = Store.default(print).open(request)
-    if not isinstance(found, CaptionSet):
-        raise DataError(f"{request} is {found.summary}; pictures with captions were expected, such as flickr8k.")
-    return found
-
-
-def row(name, *cells):
-    return f"{name:12}" + "".join(f"{cell:>14}" for cell in cells)
 
 
 # ---- experiments ---------------------------------------------------------------------------------------------------
