@@ -19,7 +19,7 @@ IN_ONE = {
         self.look = nn.Sequential(encoder, nn.Conv2d(input_dim, hidden_dim, 1))
 """,
     """        features = self.image_encoder(images)  # (N, C, 4, 4)
-        A = self.project(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        A = self.project(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous()
 """: """        A = self.look(images)
 """,
 }
