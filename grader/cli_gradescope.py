@@ -165,8 +165,8 @@ def _show(view: View) -> None:
         )
         remark = f" ({test.remark})" if test.remark else ""
         print(f"  {'passed' if test.passed else 'FAILED'}  {points:>9}  {test.title}{remark}")
-        if test.output and not test.passed:
-            print(_indented(test.output, 12))
+        if test.output.text and not test.passed:
+            print(_indented(test.output.text, 12))
 
 
 def _indented(text: str, by: int = 2) -> str:

@@ -865,7 +865,7 @@ class Images:
 
 
 @pytest.fixture
-def expect_accuracy_on_images(data, expect, accuracy, checkpoint):
+def expect_accuracy_on_images(data, expect, accuracy, checkpoint, pictures):
     """`expect_accuracy_on_images(name, make, schedule, reg)`: the weights of a checkpoint, or of a training here.
 
     That goes in stages, each with a smaller learning rate, and the weights are applied here.
@@ -874,22 +874,27 @@ def expect_accuracy_on_images(data, expect, accuracy, checkpoint):
     def expectation(name, make, schedule, reg):
         images, saved = Images(data), checkpoint(name)
         if saved is None:
-            W = trained(make(), schedule, reg, images.shared(data))
+            W, losses = trained(make(), schedule, reg, images.shared(data))
+            pictures.curve("loss of each step of the training", losses)
         elif type(saved) is not dict or "W" not in saved:
             raise CheckFailed(f"{name} should hold a dictionary with the weights W, as save writes it.")
         else:
             W = saved["W"]
         expect(W, "W").has_shape(3073, 10).is_finite()
         W = torch.as_tensor(W).float()
+        pictures.tiles("weights of each class, as images", W[:-1].T.reshape(10, 3, 32, 32))
         accuracy(lambda x: (images.rows(x) @ W).argmax(dim=1))
 
     return expectation
 
 
 def trained(model, schedule, reg, rows_and_labels):
+    """The weights, and the losses of all steps as far as train returns them."""
+    losses = []
     for learning_rate, num_iters in schedule:
-        model.train(*rows_and_labels, learning_rate=learning_rate, reg=reg, num_iters=num_iters, batch_size=200)
-    return model.W
+        got = model.train(*rows_and_labels, learning_rate=learning_rate, reg=reg, num_iters=num_iters, batch_size=200)
+        losses += got if type(got) is list else []
+    return model.W, losses
 
 
 @number("18.1")

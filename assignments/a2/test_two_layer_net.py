@@ -757,7 +757,7 @@ def test_best_stat(student, draw, expect, note):
 @weight(8)
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=240)
-def test_net_on_all_images(student, reference, data, expect, accuracy, checkpoint):
+def test_net_on_all_images(student, reference, data, expect, accuracy, checkpoint, pictures):
     """The network of nn_best_model.pt, or else one trained for 2,400 steps, recognises images it has not seen."""
     images = data.images()
     n = images.trained_on
@@ -768,10 +768,12 @@ def test_net_on_all_images(student, reference, data, expect, accuracy, checkpoin
 
     params = checkpoint("nn_best_model.pt")
     if params is None:
-        params = params_of_training(student, reference, data, expect, images, n, rows)
+        params, losses = params_of_training(student, reference, data, expect, images, n, rows)
+        pictures.curve("loss of each step of the training", losses)
     else:
         expect_best_params(expect, params)
     params = {name: torch.as_tensor(params[name]).float() for name in KEYS}
+    pictures.tiles("weights of the first layer, as images", params["W1"].T.reshape(-1, 3, 32, 32))
     accuracy(lambda x: reference.two_layer_net.nn_forward_pass(params, rows(x))[0].argmax(dim=1))
 
 
@@ -786,16 +788,16 @@ def expect_best_params(expect, params):
 
 
 def params_of_training(student, reference, data, expect, images, n, rows):
-    """The parameters of a network that is trained here."""
+    """The parameters of a network that is trained here, and its losses as far as train returns them."""
     X = data.share("rows_to_train_on", lambda: rows(torch.from_numpy(images.x_train[:n])))
     y, X_val = torch.from_numpy(images.y_train[:n]), rows(torch.from_numpy(images.x_train[n : n + 500]))
     steps, batch_size = 2400, 100
     decay = 0.1 ** (n / (steps * batch_size))  # after every epoch: at the end, the learning rate is a tenth
     net = student.two_layer_net.TwoLayerNet(3072, 160, 10, dtype=torch.float32, device="cpu", std=(2 / 3072) ** 0.5)
-    net.train(
+    stat = net.train(
         X, y, X_val, torch.from_numpy(images.y_train[n : n + 500]),
         learning_rate=0.3, learning_rate_decay=decay, reg=1e-3, num_iters=steps, batch_size=batch_size,
     )  # fmt: skip
     params = net.params
     expect_params(expect, params, reference.two_layer_net.TwoLayerNet(3072, 160, 10).params)
-    return params
+    return params, stat.get("loss_history") if type(stat) is dict else None

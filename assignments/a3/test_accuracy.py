@@ -134,7 +134,7 @@ def labels_of(params, x):
 @weight(5)
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=300)
-def test_two_layers_on_images(student, data, expect, accuracy, checkpoint, training, device):
+def test_two_layers_on_images(student, data, expect, accuracy, checkpoint, training, device, pictures):
     """The network of best_two_layer_net.pth, or else of create_solver_instance, recognises images it has not seen."""
     images, saved = Images(data), checkpoint("best_two_layer_net.pth")
     if saved is None:
@@ -142,8 +142,10 @@ def test_two_layers_on_images(student, data, expect, accuracy, checkpoint, train
         solver = student.fully_connected_networks.create_solver_instance(shared, torch.float32, str(device))
         require_solver(solver, "TwoLayerNet")
         training(solver)
+        pictures.curve("loss of each step of the training", lambda: solver.loss_history)
         saved = {"params": solver.model.params}
     params = params_of(expect, saved, shapes_of((3072, 200, 10)))
+    pictures.tiles("weights of the first layer, as images", params["W1"].T.reshape(-1, 3, 32, 32))
     accuracy(lambda x: labels_of(params, images.prepared(x)))
 
 
@@ -154,13 +156,15 @@ def test_two_layers_on_images(student, data, expect, accuracy, checkpoint, train
 @weight(10)
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=900)
-def test_convolutions_on_images(student, data, expect, accuracy, training, device):
+def test_convolutions_on_images(student, data, expect, accuracy, training, device, pictures):
     """The network of create_convolutional_solver_instance, once trained, recognises images that it has not seen."""
     images = Images(data)
     create = student.convolutional_networks.create_convolutional_solver_instance
     solver = create(images.shared(data, flat=False), torch.float32, str(device))
     require_solver(solver, "DeepConvNet")
     training(solver)
+    pictures.curve("loss of each step of the training", lambda: solver.loss_history)
+    pictures.tiles("filters of the first layer", lambda: solver.model.params["W0"])
 
     def predict(x):
         scores = solver.model.loss(images.prepared(x).to(device))

@@ -17,7 +17,7 @@ MOST = 1.5  # loss of a caption, summed over its words
 
 
 @pytest.fixture
-def captions_by_heart(student, reference, data, expect, note, hold_to):
+def captions_by_heart(student, reference, data, expect, note, hold_to, pictures):
     """`captions_by_heart(cell_type)`: the captions of 50 pictures are learned, down to a loss below MOST.
 
     Features of the pictures come from a grid that needs no training, so that a training takes seconds.
@@ -33,6 +33,7 @@ def captions_by_heart(student, reference, data, expect, note, hold_to):
         model, losses = student.captioning_helpers.train_captioner(
             model, pictures, captions, num_epochs=100, batch_size=10, learning_rate=5e-3, lr_decay=0.98, print_every=0
         )
+        pictures.curve("loss of a caption after each epoch", losses, "epochs")
         expect(losses[-1], "the loss in the end").is_finite()
         note(f"the loss fell from {losses[0]:.2f} to {losses[-1]:.3f}; less than {MOST} was needed")
         if losses[-1] >= MOST:

@@ -297,6 +297,7 @@ def _problems_of_verdict(verdict: Verdict) -> Iterator[str]:
             f"The check {verdict.check} puts {verdict.leaderboard[1]} on the leaderboard; "
             "a finite number was expected: leave the entry out."
         )
+    yield from (picture.problem for picture in verdict.pictures if picture.problem)
 
 
 def _problems_of_times(times: Times) -> Iterator[str]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from grader.contract.picture import Picture
+
 
 class Status(str, Enum):
     """How a check ended. Exactly one of these for every check of the ledger."""
@@ -154,6 +156,7 @@ class Verdict:
         fixed_text: the text to show instead of the explanation when the check hides its errors.
         tags: the check's tags.
         leaderboard: value for a leaderboard column, as ``(name, value, order)``.
+        pictures: what a training went through or has led to; the student may see them where errors are not hidden.
     """
 
     check: str
@@ -171,3 +174,4 @@ class Verdict:
     fixed_text: str = ""
     tags: tuple[str, ...] = ()
     leaderboard: tuple[str, float, str] | None = None
+    pictures: tuple[Picture, ...] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from grader.contract.picture import Picture
 from grader.contract.verdict import Explanation, Status, Verdict
 
 _LEADS = {
@@ -68,6 +69,11 @@ def student_text(verdict: Verdict) -> str:
     if verdict.output.strip():
         lines.append(f"The submission printed:\n{verdict.output.rstrip()}")
     return "\n".join(lines)
+
+
+def student_pictures(verdict: Verdict) -> tuple[Picture, ...]:
+    """The pictures that the student sees beside the text: none where fixed text hides what happened."""
+    return () if verdict.fixed_text else verdict.pictures
 
 
 def _explained(explanation: Explanation) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from grader.contract.text import natural_key, one_line, printable
 from grader.gradescope.metadata import date_of
+from grader.gradescope.outputs import shown
 from grader.gradescope.results import MAX_LENGTH
 
 _KEY = "scratchgrade"
@@ -99,7 +100,8 @@ def _test(table: Mapping[str, Any], place: int) -> dict[str, Any]:
         "score": min(_points(table.get("score")) or 0.0, most),
         "max_score": most,
         "status": "passed" if table.get("status") == "passed" else "failed",
-        "output": _text(table.get("output")),
+        # Pictures are left out: text can do no harm, whoever wrote it.
+        "output": _text(shown(_text(table.get("output"), MAX_LENGTH), _text(table.get("output_format"))).text),
         "output_format": "text",
         # A word that the platform does not know means hidden: the mistake that can be taken back.
         "visibility": visibility if visibility in _VISIBILITIES else "hidden",
@@ -117,9 +119,9 @@ def _table(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str:
+def _text(value: object, most: int = MAX_LENGTH // 4) -> str:
     # A character takes at most four bytes, and the cap holds for both.
-    return printable(value, MAX_LENGTH // 4) if isinstance(value, str) else ""
+    return printable(value, most) if isinstance(value, str) else ""
 
 
 def _points(value: object) -> float | None:

@@ -18,7 +18,8 @@ from typing import Any
 from grader.contract.report import Report
 from grader.contract.text import natural_key, one_line, printable
 from grader.contract.verdict import Status, Verdict
-from grader.contract.wording import student_text
+from grader.contract.wording import student_pictures, student_text
+from grader.gradescope.outputs import html_of
 
 MAX_LENGTH = 100_000
 """Longest text of any field, in characters and in bytes of UTF-8: the harness cuts what is longer."""
@@ -116,6 +117,8 @@ def _unused(number: str, taken: Container[str]) -> str:
 def _test(verdict: Verdict, number: str) -> dict[str, Any]:
     max_score = _finite(verdict.max_points, _MAX_POINTS)
     tags = [one_line(tag, 100) for tag in verdict.tags]
+    text = _field(student_text(verdict))
+    with_pictures = html_of(text, pictures, MAX_LENGTH) if (pictures := student_pictures(verdict)) else ""
     return {
         "number": number,
         # The platform writes the number in front.
@@ -123,8 +126,8 @@ def _test(verdict: Verdict, number: str) -> dict[str, Any]:
         "score": _finite(verdict.points, max_score),
         "max_score": max_score,
         "status": "passed" if verdict.status is Status.PASSED else "failed",
-        "output": _field(student_text(verdict)),
-        "output_format": "text",
+        "output": with_pictures or text,
+        "output_format": "html" if with_pictures else "text",
         "visibility": _visibility(verdict),
         "tags": sorted({tag for tag in tags if tag}),
         "extra_data": {"check": one_line(verdict.check, 400), "edge": bool(verdict.edge)},

@@ -18,6 +18,7 @@ from grader.contract.assignment import Assignment, Question
 from grader.contract.course import PARTS
 from grader.contract.layers import Layers, Level
 from grader.contract.ledger import Entry
+from grader.contract.picture import Picture
 from grader.contract.text import one_line
 from grader.contract.users import FIRST_UID, UIDS
 from grader.contract.verdict import CheckFailed, Explanation, Missing, PlayerTimeout, SubmissionProblem
@@ -226,6 +227,7 @@ class Play:
         self.patched = patched
         self.notes: list[str] = []
         self.flags: list[str] = []
+        self.pictures: list[Picture] = []
         self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check)
         share = SHORTER if question.number in bench.slow_questions else 1.0
         limits = bench.assignment.content.limits

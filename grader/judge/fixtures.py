@@ -19,6 +19,7 @@ from grader.judge.compare import Expectation, Names
 from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.gradients import Gradients
+from grader.judge.pictures import Pictures
 from grader.judge.rules.checks import RuleChecks
 from grader.judge.student import Student
 
@@ -118,6 +119,11 @@ class Fixtures:
     def flag(self, play: Play) -> Callable[[str], None]:
         """Takes a remark for staff."""
         return play.flag
+
+    @pytest.fixture
+    def pictures(self, play: Play) -> Pictures:
+        """``pictures.curve(title, values)`` and ``.tiles(title, values)``: what the report shows beside the words."""
+        return Pictures(play.pictures.append)
 
     @pytest.fixture
     def tell(self, play: Play) -> Generator[Callable[[str], None], None, None]:

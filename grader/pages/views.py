@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from grader.contract.picture import Picture
 from grader.contract.report import Report
 from grader.contract.text import natural_key, one_line, printable
 from grader.contract.verdict import Status, Verdict
-from grader.contract.wording import WORDS, student_text
+from grader.contract.wording import WORDS, student_pictures, student_text
 
 TEXT_CAP = 20_000
 """Most characters of one check's text on a page."""
@@ -36,12 +37,13 @@ class CheckView:
     edge: bool
     text: str
     notes: bool
+    pictures: tuple[Picture, ...]
     staff: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
         """Whether its text is shown without a click."""
-        return self.tone != "good" or self.notes
+        return self.tone != "good" or self.notes or bool(self.pictures)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def _check(verdict: Verdict, staff: bool) -> CheckView:
         edge=bool(verdict.edge),
         text=printable(student_text(verdict), TEXT_CAP),
         notes=bool(verdict.notes),
+        pictures=verdict.pictures if staff else student_pictures(verdict),
         staff=tuple(_for_staff(verdict)) if staff else (),
     )
 

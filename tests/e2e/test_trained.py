@@ -37,3 +37,5 @@ def test_the_reference_passes_the_bars(
     passed = [verdict for verdict in asked if verdict.status is Status.PASSED]
     assert {verdict.number.partition(".")[0] for verdict in passed} == set(questions)
     assert all(any(note.startswith("needed ") for note in verdict.notes) for verdict in passed)
+    learned = [verdict for verdict in passed if verdict.number != "61.1"]  # its training returns no losses
+    assert all(any("loss" in picture.title for picture in verdict.pictures) for verdict in learned)

@@ -34,6 +34,7 @@ def played(output: str = "") -> Play:
     play: Any = SimpleNamespace(
         notes=["a\nnote"],
         flags=["a flag"],
+        pictures=[],
         draw=SimpleNamespace(seed_text="ab12"),
         output=lambda: output,
         without_places=lambda text: text.replace("/private/", ""),

@@ -11,7 +11,7 @@ from grader.gradescope.simulation.views import of_staff, of_student
 
 
 def page(results: Mapping[str, Any], stdout: str, title: str) -> str:
-    """The page as HTML. All texts are shown as they are, whatever format they claim, so that nothing in them acts.
+    """The page as HTML. Nothing in a text acts, whatever format it claims: of HTML, its words and PNG images are shown.
 
     Args:
         results: content of a ``results.json``, sound or not.

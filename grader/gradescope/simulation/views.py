@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grader.gradescope.outputs import Shown, shown
+
 _VISIBLE = "visible"
 _LABELS = {
     "hidden": "never shown to the student",
@@ -23,7 +25,7 @@ class ShownTest:
     score: float | None
     max_score: float | None
     passed: bool
-    output: str
+    output: Shown
     remark: str
     tags: tuple[str, ...]
 
@@ -98,7 +100,7 @@ def _shown(test: Mapping[str, Any], place: int, results: Mapping[str, Any]) -> S
         max_score=most,
         # A status decides over the points.
         passed=status == "passed" if status else earned_all,
-        output=str(test.get("output") or ""),
+        output=shown(str(test.get("output") or ""), str(test.get("output_format") or "text")),
         remark=_LABELS.get(_visibility(test, results), ""),
         tags=tuple(map(str, test.get("tags") or ())),
     )
