@@ -85,6 +85,18 @@ def test_a_part_of_a_class_can_be_graded_and_the_rest_stays(grader, arguments, t
     assert "no submission is named nobody" in errors
 
 
+def test_those_that_lost_a_check_can_be_graded_once_more(grader, arguments, tmp_path):
+    out = tmp_path / "out"
+    assert grader(*arguments(out))[0] == 0
+    before = times(out)
+    assert grader(*arguments(out), "--failed")[0] == 0
+    assert [name for name, moment in times(out).items() if moment != before[name]] == [NAMES[3]]
+    assert list(grades(out)) == NAMES
+    code, _, errors = grader(*arguments(out), "--failed", "--only", NAMES[0])
+    assert code == 2
+    assert "lost a check" in errors
+
+
 def grades(out: Path) -> dict[str, str]:
     """Name -> its line in the table of grades."""
     lines = (out / "grades.csv").read_text().splitlines()[1:]
