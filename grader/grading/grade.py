@@ -66,8 +66,6 @@ def _arguments(assignment: Assignment) -> list[str]:
         "-q",
         # Verdicts explain themselves; pytest's own account of a failed check takes longer than the check.
         "--tb=native",
-        # Checks explain themselves, and asserts in them would be our own mistakes: they need not be compiled anew.
-        "--assert=plain",
         "-p",
         "grader.judge.plugin",
         "-p",
