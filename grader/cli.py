@@ -128,6 +128,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 
 def _grade(options: argparse.Namespace) -> Exit:
+    from grader.grading.found import chosen_jobs, find_class
     from grader.grading.journal import opened
     from grader.pages.changes import changes_table
     from grader.pages.files import CLASS_PAGE
@@ -138,11 +139,16 @@ def _grade(options: argparse.Namespace) -> Exit:
     assignment = course.assignment(options.assignment)
     at_once = options.jobs or cli_class.default_jobs()
     with tempfile.TemporaryDirectory(prefix="class-") as staging:
-        found = cli_class.find_class(options.paths, assignment, options.out, Path(staging), options.roster)
-        chosen = cli_class.chosen_jobs(found.jobs, options.only)
+        found = find_class(options.paths, assignment, options.out, Path(staging), options.roster)
+        for remark in found.remarks:
+            print(remark)
+        chosen = chosen_jobs(found.jobs, options.only)
         with opened(options.out) as journal:
+            if options.failed:
+                chosen = cli_class.lost_a_check(chosen, journal)
+            again = options.again or options.failed
             finished = cli_class.run_with_journal(
-                found.jobs, chosen, assignment, course, _choices(options), at_once, journal, options.again
+                found.jobs, chosen, assignment, course, _choices(options), at_once, journal, again
             )
             cli_class.show(finished, assignment.content.title, options.out, found.platform)
     if options.diff:
@@ -153,11 +159,12 @@ def _grade(options: argparse.Namespace) -> Exit:
 
 def _check(options: argparse.Namespace) -> Exit:
     from grader.contract.verdict import Status
+    from grader.grading.found import require_paths
     from grader.grading.job import Job
     from grader.pages.terminal import console, student_view
 
     cli_doctor.require(options.require_confinement)
-    cli_class.require_paths([options.path])
+    require_paths([options.path])
     course = _course(options.course)
     assignment = course.assignment(options.assignment or _recognise(options.path, course))
     with tempfile.TemporaryDirectory(prefix="check-") as out, cli_class.grading() as address:

@@ -1,4 +1,4 @@
-"""A class on the command line: which submissions there are, grading them with progress and a journal, what is written.
+"""A class on the command line: grading it with progress and a journal, and what is written.
 
 What needs torch is imported once something has to be graded: a class of which nothing changed is done before that.
 """
@@ -6,12 +6,11 @@ What needs torch is imported once something has to be graded: a class of which n
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
     from grader.contract.course import Course
     from grader.contract.report import Report
-    from grader.grading.job import Finished, Job, Person
+    from grader.grading.job import Finished, Job
     from grader.grading.journal import Journal
     from grader.grading.run import Run
     from grader.judge.prepare import Options
@@ -39,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--roster", type=Path, metavar="CSV", help="list of the class, with columns such as name, sid, email, login"
     )
+    parser.add_argument(
+        "--failed", action="store_true", help="of those alone that lost a check when they were graded last, once again"
+    )
     parser.add_argument("--again", action="store_true", help="grade those that were graded and did not change, too")
     parser.add_argument("--diff", type=Path, metavar="OLD", help="show what changed against the reports in this folder")
 
@@ -49,91 +51,6 @@ def default_jobs() -> int:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, int(psutil.virtual_memory().available // _MEMORY_OF_A_JUDGE)))
-
-
-@dataclass(frozen=True)
-class Class:
-    """The submissions of a run, in order, and the platform that they were downloaded from, if that can be told."""
-
-    jobs: list[Job]
-    platform: str = ""
-
-
-def find_class(
-    paths: Sequence[Path], assignment: Assignment, out: Path, staging: Path, roster: Path | None = None
-) -> Class:
-    """The submissions at ``paths``, each with a name of its own.
-
-    Files that a platform laid side by side are copied below ``staging``, an empty folder, as they were handed in.
-
-    Raises:
-        UsageError: if a path does not exist, there is no submission, or the roster cannot be read.
-    """
-    from grader.grading.job import Job
-    from grader.grading.roster import read_roster
-
-    require_paths(paths)
-    people = read_roster(roster) if roster else None
-    platforms: set[str] = set()
-    jobs: dict[str, Job] = {}
-    for name, person, upload in _found(paths, assignment, staging, platforms):
-        unique, count = name, 1
-        # Names are folders, and some file systems take no notice of capitals.
-        while unique.casefold() in jobs:
-            count += 1
-            unique = f"{name}-{count}"
-        known = people.complete(person, name) if people else person
-        jobs[unique.casefold()] = Job(unique, upload, out / unique, known)
-    if not jobs:
-        raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
-    if people and (absent := people.without(job.person for job in jobs.values())):
-        names = ", ".join(_called(person) for person in absent[:20])
-        print(f"{len(absent)} on the roster handed nothing in: {names}{' ...' if len(absent) > 20 else ''}")
-    return Class(list(jobs.values()), platforms.pop() if len(platforms) == 1 else "")
-
-
-def _found(
-    paths: Sequence[Path], assignment: Assignment, staging: Path, platforms: set[str]
-) -> Iterator[tuple[str, Person, Path]]:
-    from grader.grading.exports import laid_out, read_export
-    from grader.grading.job import Person
-    from grader.judge.prepare import wanted
-    from grader.judge.submission import discover
-
-    looked_for = wanted(assignment)
-    for path in paths:
-        export = read_export(path)
-        if export is None:
-            yield from ((name, Person(), upload) for name, upload in discover(path, looked_for))
-            continue
-        platforms.add(export.platform)
-        print(f"{path}: {len(export.submissions)} submissions, downloaded from {export.platform}")
-        for place, (name, person, files) in enumerate(export.submissions):
-            yield name, person, laid_out(files, staging / str(place) / name)
-
-
-def _called(person: Person) -> str:
-    return person.name or person.sid or person.email or person.login
-
-
-def chosen_jobs(jobs: list[Job], only: Sequence[str]) -> list[Job]:
-    """Those of ``jobs`` that have one of the names in ``only``, where ``*`` stands for any text; all if it is empty.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    chosen = [job for job in jobs if not only or any(fnmatch.fnmatchcase(job.name, name) for name in only)]
-    if not chosen:
-        names = ", ".join(job.name for job in jobs[:10])
-        raise UsageError(f"no submission is named {' or '.join(only)}; the first of {len(jobs)} are: {names}")
-    return chosen
-
-
-def require_paths(paths: Sequence[Path]) -> None:
-    """Raises :class:`UsageError` for a path that does not exist."""
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"{path} does not exist; give a folder, an archive, a notebook or a Python file.")
 
 
 @contextmanager
@@ -201,6 +118,29 @@ def run_with_journal(
         waiting = [job for job in waiting if done[job.name].grader_failed]
     journal.put_in_order([job.name for job in jobs])
     return [done[job.name] for job in jobs if job.name in done]
+
+
+def lost_a_check(jobs: Sequence[Job], journal: Journal) -> list[Job]:
+    """Those of ``jobs`` that were graded, and did not pass every check.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    lost = [job for job in jobs if _passed(job, journal) is False]
+    if not lost:
+        raise UsageError(f"no submission in {journal.path.parent} lost a check; leave --failed out to grade them all.")
+    return lost
+
+
+def _passed(job: Job, journal: Journal) -> bool | None:
+    """Whether a submission passed every check, and ``None`` where it was never graded."""
+    from grader.contract.verdict import Status
+
+    line = journal.lines.get(job.name)
+    report = journal.report(job.name, line.key, job.report) if line else None
+    if report is None:
+        return None if line is None else False
+    return all(verdict.status is Status.PASSED for verdict in report.verdicts)
 
 
 def _graded_before(

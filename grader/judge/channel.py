@@ -98,10 +98,11 @@ class Channel:
     def write(self, frame: Frame, limit: Limit) -> None:
         """Writes a frame. A process that does not read it in time is ended: :class:`PlayerTimeout`."""
         data = memoryview(pack(frame))
-        while data:
-            ready = self._poll(self.requests, select.POLLOUT)
-            if self.requests in ready:
-                data = data[self._write(data) :]
+        while True:
+            data = data[self._write(data) :]
+            if not data:
+                return
+            self._poll(self.requests, select.POLLOUT)
             limit.check(self.output.total)
 
     def _write(self, data: memoryview) -> int:
@@ -120,7 +121,10 @@ class Channel:
             PlayerCrashed: the process ended without an answer.
             WireError: what came is no well-formed frame.
         """
-        return unpack(lambda count: self._exactly(count, limit), CAPS)
+        frame = unpack(lambda count: self._exactly(count, limit), CAPS)
+        # Questions without end come as whole frames.
+        limit.check(self.output.total)
+        return frame
 
     def _exactly(self, count: int, limit: Limit) -> bytearray:
         data = bytearray()
@@ -130,7 +134,8 @@ class Channel:
                 if not chunk:
                     raise self._ended()
                 data += chunk
-            limit.check(self.output.total)
+            if len(data) < count:
+                limit.check(self.output.total)
         return data
 
     def _read(self, count: int) -> bytes:

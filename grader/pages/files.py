@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.contract.report import Report, write_atomically
+from grader.pages.exchange import class_json, junit_xml
 from grader.pages.grades import People, canvas_csv, grades_csv, moodle_csv
 from grader.pages.html import STAFF_PAGE, STUDENT_PAGE, class_page, submission_page
 
 CLASS_PAGE = "class.html"
 GRADES = "grades.csv"
+JUNIT = "junit.xml"
+JSON = "class.json"
 
 
 def write_submission(report: Report, out: Path) -> None:
@@ -26,7 +29,7 @@ def write_submission(report: Report, out: Path) -> None:
 def write_class(
     rows: Sequence[tuple[str, Report | None]], title: str, out: Path, people: People | None = None, platform: str = ""
 ) -> None:
-    """``class.html`` and ``grades.csv`` into ``out``, the folder that holds a folder of each name in ``rows``.
+    """``class.html``, ``grades.csv``, ``junit.xml`` and ``class.json`` into ``out``, beside the folders of the names.
 
     ``people`` says who is behind a name. With ``platform`` Canvas or Moodle, a file for its gradebook is written too.
 
@@ -35,6 +38,8 @@ def write_class(
     """
     write_atomically(out / CLASS_PAGE, class_page(rows, title), durable=False)
     write_atomically(out / GRADES, grades_csv(rows, people))
+    write_atomically(out / JUNIT, junit_xml(rows, title), durable=False)
+    write_atomically(out / JSON, class_json(rows, title, people), durable=False)
     if platform == "Canvas":
         write_atomically(out / "canvas.csv", canvas_csv(rows, people or {}, title))
     if platform == "Moodle":

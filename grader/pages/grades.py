@@ -77,11 +77,17 @@ def _written(lines: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _cells(report: Report, questions: Sequence[str]) -> list[str]:
-    points: dict[str, list[float]] = {number: [] for number in questions}
+def points_by_question(report: Report) -> dict[str, float]:
+    """Number of a question -> the points that its checks earned, in the order of the numbers."""
+    points: dict[str, list[float]] = {}
     for verdict in report.verdicts:
-        points[question_of(verdict)].append(verdict.points)
-    sums = [_number(math.fsum(earned)) for earned in points.values()]
+        points.setdefault(question_of(verdict), []).append(verdict.points)
+    return {number: round(math.fsum(points[number]), 6) for number in sorted(points, key=natural_key)}
+
+
+def _cells(report: Report, questions: Sequence[str]) -> list[str]:
+    points = points_by_question(report)
+    sums = [_number(points.get(number, 0.0)) for number in questions]
     return [_number(report.score), _number(report.max_score), "yes" if report.complete else "no", *sums]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -56,6 +57,11 @@ class Entry:
         verdicts = self.report.verdicts if self.report else ()
         return sum(not flag.startswith(SEED_FLAG) for verdict in verdicts for flag in verdict.flags)
 
+    @property
+    def level(self) -> str:
+        """How well its players were confined; a dash where nothing of it ran."""
+        return one_line(self.report.environment.confinement.get("level", ""), 20) or "–" if self.report else "–"
+
 
 def submission_page(report: Report, *, staff: bool = False) -> str:
     """The page of one submission: for its author, without what is hidden, or for staff, with all that is known."""
@@ -69,10 +75,12 @@ def class_page(rows: Sequence[tuple[str, Report | None]], title: str) -> str:
     failed before it knew the checks.
     """
     reports = [report for _, report in rows if report]
+    entries = [Entry(name, report) for name, report in rows]
     return _render(
         "classroom.html.j2",
         title=one_line(title, 200),
-        entries=[Entry(name, report) for name, report in rows],
+        entries=entries,
+        levels=Counter(entry.level for entry in entries if entry.level != "–"),
         items=items(reports),
         bins=bins(shares(reports)),
         mean=sum(shares(reports)) / len(reports) if reports else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,28 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_is_not(grader, 
     assert grades(pieces) == grades(whole)
 
 
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_change_nothing(grader, arguments, toy, tmp_path):
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    assert grader(*arguments(whole))[0] == 0
+    command = [sys.executable, "-m", "grader.cli", *map(str, arguments(pieces)), "--course", str(toy)]
+    chance = random.Random()
+    moments, killed = [], 0
+    while killed < 10:
+        moments.append(chance.uniform(0.0, 8.0))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(moments[-1])
+            shutil.rmtree(pieces)  # it came to its end: once more from the start
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+    assert grader(*arguments(pieces))[0] == 0
+    assert (pieces / JOURNAL).read_bytes() == (whole / JOURNAL).read_bytes(), moments
+    assert grades(pieces) == grades(whole), moments
+
+
 def wait_for_lines(journal: Path, lines: int, process: subprocess.Popen[bytes]) -> None:
     """Waits until the journal has some whole lines."""
     deadline = time.monotonic() + 200
@@ -83,6 +106,18 @@ def test_a_part_of_a_class_can_be_graded_and_the_rest_stays(grader, arguments, t
     code, _, errors = grader(*arguments(out), "--only", "nobody")
     assert code == 2
     assert "no submission is named nobody" in errors
+
+
+def test_those_that_lost_a_check_can_be_graded_once_more(grader, arguments, tmp_path):
+    out = tmp_path / "out"
+    assert grader(*arguments(out))[0] == 0
+    before = times(out)
+    assert grader(*arguments(out), "--failed")[0] == 0
+    assert [name for name, moment in times(out).items() if moment != before[name]] == [NAMES[3]]
+    assert list(grades(out)) == NAMES
+    code, _, errors = grader(*arguments(out), "--failed", "--only", NAMES[0])
+    assert code == 2
+    assert "lost a check" in errors
 
 
 def grades(out: Path) -> dict[str, str]:

@@ -7,15 +7,19 @@ import csv
 import hashlib
 import html
 import io
+import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
 from grader.contract.report import AssignmentInfo, EnvironmentInfo, Report, SubmissionInfo, Times
 from grader.contract.verdict import Explanation, Status, Verdict
+from grader.pages.exchange import class_json, junit_xml
 from grader.pages.files import write_class, write_submission
 from grader.pages.grades import canvas_csv, grades_csv, moodle_csv
 from grader.pages.html import class_page, submission_page
@@ -179,6 +183,38 @@ def test_grades_say_who_is_behind_a_name_and_fit_the_gradebooks_of_the_platforms
     assert moodle_csv(rows, people).splitlines() == [
         "Identifier,Full name,Email address,Grade,Maximum grade", "Participant 17,Jane Doe,,2,7"
     ]  # fmt: skip
+
+
+def test_junit_counts_every_check_once_and_holds_no_markup_of_a_submission():
+    failed = Verdict("t.py::one", "1.1", "Adds.", Status.GRADER_ERROR, 0.0, 2.0)
+    skipped = Verdict("t.py::two", "1.2", "Adds.", Status.NOT_RUN, 0.0, 2.0)
+    rows = [(HOSTILE, report_of(RIGHT, WRONG)), ("bob", report_of(failed, skipped)), ("lost", None)]
+    root = ElementTree.fromstring(junit_xml(rows, HOSTILE))
+    counts = [[suite.get(key) for key in ("tests", "failures", "errors", "skipped")] for suite in root]
+    assert counts == [["2", "1", "0", "0"], ["2", "0", "1", "1"], ["1", "0", "1", "0"]]
+    assert {element.tag for element in root.iter()} == {
+        "testsuites", "testsuite", "testcase", "failure", "error", "skipped"
+    }  # fmt: skip
+    (failure,) = root.iter("failure")
+    assert failure.get("type") == "failed"
+    assert SECRETS["evidence"] not in "".join(root.itertext())
+
+
+def test_a_class_as_json_has_points_by_question_and_statuses_by_check():
+    people = {"ann": {"name": "Ann", "sid": ""}}
+    content = json.loads(class_json([("ann", report_of(RIGHT, WRONG, HIDDEN)), ("lost", None)], "A1", people))
+    ann, lost = content["submissions"]
+    assert (ann["person"], ann["score"], ann["max_score"], ann["complete"]) == ({"name": "Ann"}, 2, 10, True)
+    assert ann["questions"] == {"1": 2, "2": 0}
+    assert ann["checks"] == {"1.1": "passed", "1.10": "failed", "2": "failed"}
+    assert (lost["score"], lost["complete"]) == (None, False)
+
+
+def test_the_class_page_says_how_well_submissions_were_confined():
+    report = replace(report_of(RIGHT), environment=EnvironmentInfo("3.11", "2.6", "cpu", "", "s", {"level": "full"}))
+    page = class_page([("ann", report), ("bob", report), ("lost", None)], "A class")
+    assert "Confinement: full (2)." in page
+    assert page.count("<td>full</td>") == 2
 
 
 def test_statistics_of_a_check():
