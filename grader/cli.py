@@ -1,8 +1,8 @@
 """The command ``grader``.
 
 Exit codes: 0 done; 1 ``check``: a check failed, ``doctor``: hidden checks are not safe here, ``validate``: a surprise;
-2 the command or its input cannot be used; 3 the grader itself failed in some check; 130 interrupted or terminated. What needs torch is imported
-once a command needs it, so that ``--help`` is quick.
+2 the command or its input cannot be used; 3 the grader itself failed in some check; 130 interrupted or terminated. What
+needs torch is imported once a command needs it, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="grader",
         description="Grades deep learning written from scratch, in processes that never share memory with the judge.",
-        epilog="exit codes: 0 done; 1 check: a check failed, doctor: not safe, validate: a surprise; 2 unusable arguments or input; 3 the "
-        "grader failed; 130 interrupted",
+        epilog="exit codes: 0 done; 1 check: a check failed, doctor: not safe, validate: a surprise; 2 unusable "
+        "arguments or input; 3 the grader failed; 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

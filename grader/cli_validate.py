@@ -28,7 +28,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Adds the command ``validate``."""
     parser = commands.add_parser("validate", help="try the checks on what is known to be right, and to be wrong")
     parser.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which (default: all of the course)")
-    parser.add_argument("--kinds", default=",".join(KINDS), metavar="LIST", help=f"what to try (default: {','.join(KINDS)})")
+    parser.add_argument(
+        "--kinds", default=",".join(KINDS), metavar="LIST", help=f"what to try (default: {','.join(KINDS)})"
+    )
     parser.add_argument("--sample", type=int, metavar="N", help="only N chaffs and N mutants, drawn at random")
     parser.add_argument("--seed", default="validate", help="seed of all draws (default: validate)")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="try everything under N seeds (default: 1)")
@@ -104,7 +106,6 @@ def _plain(findings: Findings) -> dict[str, Any]:
         "spare": findings.spare,
         "surprises": findings.surprises,
         "subjects": [
-            {"subject": each.subject.title, "seed": each.seed, "failed": sorted(each.failed)}
-            for each in findings.tried
+            {"subject": each.subject.title, "seed": each.seed, "failed": sorted(each.failed)} for each in findings.tried
         ],
     }

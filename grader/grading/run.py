@@ -19,7 +19,6 @@ from grader.judge.folders import remove
 from grader.judge.order import DOING, UNUSABLE
 from grader.player import kernel
 
-
 Judge = Callable[[Job, Setting, Path], int]
 
 

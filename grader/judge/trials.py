@@ -72,9 +72,7 @@ class Trying(Judging):
         return True
 
     def _try(self, number: int, trial: Trial, checks: Sequence[pytest.Item]) -> Outcome:
-        sources = {
-            name: (path, trial.texts.get(name, text)) for name, (path, text) in self._base.sources.items()
-        }
+        sources = {name: (path, trial.texts.get(name, text)) for name, (path, text) in self._base.sources.items()}
         self.bench = Bench(replace(self._base, sources=sources))
         outcome = Outcome(number)
         try:

@@ -103,9 +103,7 @@ def subject_of_chaff(chaff: Chaff, assignment: Assignment) -> Subject:
     """A chaff, on which, of its function's checks, exactly those fail that it names."""
     changed = {chaff.function, *(each.function for each in chaff.also if each.function)}
     own = {number for path in changed for number in questions_of(path, assignment)}
-    return Subject(
-        Kind.CHAFF, chaff.name, texts_of(chaff, assignment), sorted({*own, *chaff.fails}), chaff.fails_check
-    )
+    return Subject(Kind.CHAFF, chaff.name, texts_of(chaff, assignment), sorted({*own, *chaff.fails}), chaff.fails_check)
 
 
 def questions_of(path: str, assignment: Assignment) -> list[str]:
@@ -113,7 +111,9 @@ def questions_of(path: str, assignment: Assignment) -> list[str]:
     return [
         question.number
         for question in assignment.content.questions
-        if path == question.function or path.startswith(f"{question.function}.") or question.function.startswith(f"{path}.")
+        if path == question.function
+        or path.startswith(f"{question.function}.")
+        or question.function.startswith(f"{path}.")
     ]
 
 

@@ -166,7 +166,9 @@ def _tried(
         if finished is not None:
             outcomes = read_outcomes(finished.job.out / OUTCOMES)
             if outcomes is None:
-                raise AssignmentError(f"{setting.assignment.folder}: the checks are not usable:\n{finished.log[-2000:]}")
+                raise AssignmentError(
+                    f"{setting.assignment.folder}: the checks are not usable:\n{finished.log[-2000:]}"
+                )
             yield batches[int(finished.job.name)], outcomes
 
 

@@ -1,10 +1,7 @@
-"""Other formulations, merged into the reference; and a reference that tells what is reached."""
+"""Other formulations, merged into the reference."""
 
 from __future__ import annotations
 
-import pytest
-
-from grader.kit.reach import telling
 from grader.kit.right import merged
 
 REFERENCE = '''\
@@ -56,11 +53,3 @@ def test_functions_and_methods_are_replaced_and_the_rest_stays() -> None:
     names = run(merged(REFERENCE, OTHER))
     both = names["C"]()  # type: ignore[operator]
     assert (both.g(), both.h()) == (16, 5)
-
-
-def test_what_is_reached_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
-    names = run(telling(REFERENCE, "m"))
-    assert capsys.readouterr().out == ""
-    both = names["C"]()  # type: ignore[operator]
-    assert (both.g(), both.g()) == (2, 2)
-    assert capsys.readouterr().out.splitlines() == ["reached: m.C.g", "reached: m.f"]
