@@ -24,11 +24,13 @@ class Trial:
         texts: module -> its text, where it differs from the reference.
         numbers: numbers of the checks, or of whole questions, to make; empty for all.
         until_one_fails: stop at the first check that does not pass; those after it are not made.
+        then_all: make the other checks after these.
     """
 
     texts: Mapping[str, str]
     numbers: Collection[str] = ()
     until_one_fails: bool = False
+    then_all: bool = False
 
     def asks_for(self, number: str) -> bool:
         """Whether the check ``number`` is made."""
@@ -76,14 +78,13 @@ class Trying(Judging):
         self.bench = Bench(replace(self._base, sources=sources))
         outcome = Outcome(number)
         try:
-            for item in checks:
-                if trial.asks_for(item.stash[ENTRY].number):
-                    verdict = self._verdict_on(item)
-                    outcome.statuses[verdict.number] = verdict.status.value
-                    if verdict.status is not Status.PASSED:
-                        outcome.told[verdict.number] = _told(verdict)
-                        if trial.until_one_fails and verdict.status is not Status.NOT_RUN:
-                            break
+            for item in _chosen(trial, checks):
+                verdict = self._verdict_on(item)
+                outcome.statuses[verdict.number] = verdict.status.value
+                if verdict.status is not Status.PASSED:
+                    outcome.told[verdict.number] = _told(verdict)
+                    if trial.until_one_fails and verdict.status is not Status.NOT_RUN:
+                        break
         finally:
             self.bench.close()
         return outcome
@@ -91,6 +92,11 @@ class Trying(Judging):
     def _verdict_on(self, item: pytest.Item) -> Verdict:
         verdicts = [verdict for verdict in map(verdict_in, self.judged(item, None)) if verdict is not None]
         return verdicts[-1]
+
+
+def _chosen(trial: Trial, checks: Sequence[pytest.Item]) -> list[pytest.Item]:
+    asked = [item for item in checks if trial.asks_for(item.stash[ENTRY].number)]
+    return asked + [item for item in checks if trial.then_all and item not in asked]
 
 
 def _told(verdict: Verdict) -> str:

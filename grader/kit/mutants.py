@@ -1,8 +1,9 @@
 """Mutants: the reference with one small change that a machine made, such as ``+`` for ``-`` or ``amin`` for ``amax``.
 
-libcst finds the places and writes the text. Where a mutant behaves like the reference, ``equivalent.toml`` beside the
-checks names it and says why; every other one has to fail a check. A mutant is named by its function and by what stands
-there before and after: ``knn.predict_labels: largest=False -> largest=True``.
+libcst finds the places and writes the text. Only what students write is changed: the regions that the reference marks as
+tasks, in functions that are asked for. Where a mutant behaves like the reference, ``equivalent.toml`` beside the checks
+names it and says why; every other one has to fail a check. A mutant is named by its function and by what stands there
+before and after: ``knn.predict_labels: largest=False -> largest=True``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from grader.contract.assignment import Assignment, AssignmentError, read_toml, sentences
+from grader.kit.marks import read, regions
 from grader.kit.subjects import Kind, Subject, questions_of
 
 EQUIVALENT = "equivalent.toml"
@@ -99,14 +102,24 @@ def mutants(assignment: Assignment) -> Iterator[Mutant]:
         wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
         tree, spans = wrapper.module, wrapper.resolve(ByteSpanPositionProvider)
         asked = {question.function for question in assignment.content.questions if question.module == name}
+        tasks = _tasks(source, spec.file)
         seen: Counter[str] = Counter()
         for place in _places(tree, name, asked):
+            if not any(spans[place.node].start in task for task in tasks):
+                continue
             title = f"{place.function}: {_code(tree, place.node)} -> {_code(tree, place.replacement)}"
             seen[title] += 1
             title = title if seen[title] == 1 else f"{title} ({seen[title]})"
             span, new = spans[place.node], tree.code_for_node(_bare(place.replacement)).encode()
             changed = source[: span.start] + new + source[span.start + span.length :]
             yield Mutant(title, name, place.function, changed.decode())
+
+
+def _tasks(source: bytes, file: str) -> list[range]:
+    """Where, in bytes, the regions lie that students write."""
+    starts = [0, *accumulate(len(line) for line in source.splitlines(keepends=True))]
+    found = regions(read(source.decode(), file))
+    return [range(starts[region.first], starts[region.last]) for region in found if region.kind == "task"]
 
 
 def _code(tree: cst.Module, node: cst.CSTNode) -> str:
@@ -212,15 +225,17 @@ def mutant_subjects(assignment: Assignment) -> list[Subject]:
 
 @dataclass(frozen=True)
 class _Equivalent:
-    name: str
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     reason: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _File:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    mutant: tuple[_Equivalent, ...] = ()
+    mutants: tuple[_Equivalent, ...] = ()
 
 
 def read_equivalent(assignment: Assignment) -> dict[str, str]:
@@ -229,7 +244,7 @@ def read_equivalent(assignment: Assignment) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        found = TypeAdapter(_File).validate_python(read_toml(path)).mutant
+        found = TypeAdapter(_File).validate_python(read_toml(path)).mutants
     except ValidationError as error:
         raise AssignmentError("\n".join(sentences(path, error))) from None
-    return {each.name: each.reason for each in found}
+    return {name: each.reason for each in found for name in each.names}

@@ -57,7 +57,10 @@ class Subject:
         """What a judge is asked to do with it; with ``full``, every check, whatever comes of those before."""
         if full:
             return Trial(self.texts)
-        return Trial(self.texts, self.numbers, until_one_fails=self.kind is Kind.MUTANT)
+        if self.kind is not Kind.MUTANT:
+            return Trial(self.texts, self.numbers)
+        # What its own checks do not notice may spoil what others work with.
+        return Trial(self.texts, self.numbers, until_one_fails=True, then_all=not self.equivalent)
 
     def surprises(self, outcome: Outcome | None) -> list[str]:
         """What did not come as it had to, in sentences. What was not made is no surprise."""

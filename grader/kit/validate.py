@@ -91,10 +91,11 @@ class Findings:
 
     @property
     def spare(self) -> list[str]:
-        """Checks without which every chaff would still be noticed by another."""
-        wrong = [each for each in self.tried if each.subject.kind is Kind.CHAFF]
-        alone = {number for each in wrong if len(each.failed) == 1 for number in each.failed}
-        return [number for number, killed in self.kills.items() if killed and number not in alone]
+        """Checks that notice chaffs, none of which would go unnoticed without them."""
+        chaffs = [each for each in self.tried if each.subject.kind is Kind.CHAFF]
+        needed = {number for each in chaffs if len(each.failed) == 1 for number in each.failed}
+        noticing = {number for each in chaffs for number in each.failed}
+        return [number for number in self.checks if number in noticing - needed]
 
 
 Show = Callable[[int, int], None]

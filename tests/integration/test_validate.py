@@ -166,7 +166,7 @@ def test_an_unknown_kind_is_refused(validate):
 
 def test_a_mutant_that_is_listed_as_equivalent_must_not_be_noticed(validate, course):
     path = course.root / "assignments" / "warmup" / "equivalent.toml"
-    path.write_text('[[mutant]]\nname = "vectors.dot: x * y -> x / y"\nreason = "It was a mistake."\n')
+    path.write_text('[[mutants]]\nreason = "It was a mistake."\nnames = ["vectors.dot: x * y -> x / y"]\n')
     code, output, _ = validate("--kinds", "mutants")
     assert code == 1
     assert "vectors.dot: x * y -> x / y, seed validate: 1.1: it is listed as equivalent" in output

@@ -17,9 +17,12 @@ import torch
 
 def f(x, n):
     """Returns 1 + 1."""
+    n = n + 7  # is given
+    # [task] Do this and that.
     if n > 0 and not x.any():
         n += 1
     return (x * 2.5).sum(dim=0), -n, x.T, min(x[n:], n), True
+    # [end]
 
 
 def left_alone(a):
@@ -28,7 +31,9 @@ def left_alone(a):
 
 class C:
     def g(self, a):
+        # [task] Compute.
         return (a - 1) * 3
+        # [end]
 '''
 
 
@@ -77,13 +82,14 @@ def test_changes_are_named_by_what_stands_there(assignment: Assignment) -> None:
 def test_only_what_students_write_is_changed(assignment: Assignment) -> None:
     assert {mutant.function for mutant in mutants(assignment)} == {"m.f", "m.C.g"}
     assert all(mutant.text.startswith('"""A module of 2 functions."""') for mutant in mutants(assignment))
+    assert all("n = n + 7  # is given" in mutant.text for mutant in mutants(assignment))
     assert all('"""Returns 1 + 1."""' in mutant.text for mutant in mutants(assignment))
 
 
 def test_equivalent_mutants_are_known_by_name(assignment: Assignment) -> None:
     path = assignment.folder / "equivalent.toml"
     assert read_equivalent(assignment) == {}
-    path.write_text('[[mutant]]\nname = "m.C.g: 1 -> 2"\nreason = "Just so."\n')
+    path.write_text('[[mutants]]\nreason = "Just so."\nnames = ["m.C.g: 1 -> 2"]\n')
     subjects = {subject.name: subject.equivalent for subject in mutant_subjects(assignment)}
     assert subjects["m.C.g: 1 -> 2"] == "Just so."
     assert subjects["m.C.g: 3 -> 4"] == ""
@@ -91,9 +97,9 @@ def test_equivalent_mutants_are_known_by_name(assignment: Assignment) -> None:
 
 def test_an_equivalent_mutant_has_to_exist_and_to_have_a_reason(assignment: Assignment) -> None:
     path = assignment.folder / "equivalent.toml"
-    path.write_text('[[mutant]]\nname = "m.C.g: 9 -> 8"\nreason = "Just so."\n')
+    path.write_text('[[mutants]]\nreason = "Just so."\nnames = ["m.C.g: 9 -> 8"]\n')
     with pytest.raises(AssignmentError, match=r"there is no mutant 'm.C.g: 9 -> 8'"):
         mutant_subjects(assignment)
-    path.write_text('[[mutant]]\nname = "m.C.g: 1 -> 2"\n')
-    with pytest.raises(AssignmentError, match=r"mutant\[0\].reason: it is required; add it"):
+    path.write_text('[[mutants]]\nnames = ["m.C.g: 1 -> 2"]\n')
+    with pytest.raises(AssignmentError, match=r"mutants\[0\].reason: it is required; add it"):
         mutant_subjects(assignment)
