@@ -32,6 +32,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--kinds", default=",".join(KINDS), metavar="LIST", help=f"what to try (default: {','.join(KINDS)})"
     )
     parser.add_argument("--sample", type=int, metavar="N", help="only N chaffs and N mutants, drawn at random")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only chaffs and mutants of this name; * is any text",
+    )
     parser.add_argument("--seed", default="validate", help="seed of all draws (default: validate)")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="try everything under N seeds (default: 1)")
     parser.add_argument(
@@ -54,7 +61,14 @@ def validate(options: argparse.Namespace, course: Course, address: Callable[[], 
     if options.seeds < 1 or (options.sample is not None and options.sample < 0):
         raise UsageError("--seeds takes a number from 1 on, and --sample one from 0 on.")
     seeds = (options.seed, *(f"{options.seed}-{number}" for number in range(2, options.seeds + 1)))
-    plan = Plan(frozenset(map(Kind, wanted)), options.sample, seeds, options.full, options.jobs or default_jobs())
+    plan = Plan(
+        frozenset(map(Kind, wanted)),
+        options.sample,
+        tuple(options.only),
+        seeds,
+        options.full,
+        options.jobs or default_jobs(),
+    )
     console, everything = Console(), []
     for name in options.assignments or course.names:
         assignment = course.assignment(name)

@@ -54,7 +54,7 @@ class Trying(Judging):
     """
 
     def __init__(self, order: Order, trials: Sequence[Trial], out: Path) -> None:
-        super().__init__(order)
+        super().__init__(replace(order, hints=False))
         self._base = understudy_of(order, self.bench.assignment)
         self._trials = trials
         self._out = out

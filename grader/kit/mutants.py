@@ -1,9 +1,9 @@
 """Mutants: the reference with one small change that a machine made, such as ``+`` for ``-`` or ``amin`` for ``amax``.
 
-libcst finds the places and writes the text. Only what students write is changed: the regions that the reference marks as
-tasks, in functions that are asked for. Where a mutant behaves like the reference, ``equivalent.toml`` beside the checks
-names it and says why; every other one has to fail a check. A mutant is named by its function and by what stands there
-before and after: ``knn.predict_labels: largest=False -> largest=True``.
+libcst finds the places and writes the text. Only what students write is changed: the regions that the reference marks
+as tasks, in functions that are asked for. Where a mutant behaves like the reference, ``equivalent.toml`` beside the
+checks names it and says why; every other one has to fail a check. A mutant is named by its function and by what stands
+there before and after: ``knn.predict_labels: largest=False -> largest=True``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Plan:
     Attributes:
         kinds: kinds of subjects.
         count: how many chaffs and how many mutants, drawn at random; ``None`` for all.
+        only: names of the chaffs and mutants that are tried, where ``*`` stands for any text; empty for all.
         seeds: seeds of the draws; everything is tried with each of them.
         full: make every check on every subject, instead of those on which a change can have an effect.
         at_once: how many processes try at a time.
@@ -37,9 +39,14 @@ class Plan:
 
     kinds: frozenset[Kind]
     count: int | None = None
+    only: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ("validate",)
     full: bool = False
     at_once: int = 1
+
+    def names(self, name: str) -> bool:
+        """Whether the chaff or mutant of this name is tried."""
+        return not self.only or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.only)
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,8 @@ class Findings:
     @property
     def idle(self) -> list[str]:
         """Checks on which no wrong subject fails; told only where all chaffs were tried."""
-        if self.plan.count is not None or Kind.CHAFF not in self.plan.kinds or not read_chaffs(self.assignment):
+        part = self.plan.count is not None or self.plan.only
+        if part or Kind.CHAFF not in self.plan.kinds or not read_chaffs(self.assignment):
             return []
         return [number for number, killed in self.kills.items() if not killed]
 
@@ -130,11 +138,15 @@ def validate(assignment: Assignment, course: Path, address: Path, plan: Plan, sh
 
 def _subjects(assignment: Assignment, plan: Plan) -> list[Subject]:
     every = [*reference_and_template(assignment), *right_subjects(assignment)]
-    chaffs = [subject_of_chaff(chaff, assignment) for chaff in read_chaffs(assignment)]
-    every += sample(chaffs, plan.count, plan.seeds[0])
+    wrong = [[subject_of_chaff(chaff, assignment) for chaff in read_chaffs(assignment)]]
     if Kind.MUTANT in plan.kinds:
-        every += sample(_mutants(assignment), plan.count, plan.seeds[0])
-    return [subject for subject in every if subject.kind in plan.kinds]
+        wrong.append(_mutants(assignment))
+    for kind in wrong:
+        every += sample([subject for subject in kind if plan.names(subject.name)], plan.count, plan.seeds[0])
+    chosen = [subject for subject in every if subject.kind in plan.kinds]
+    if not chosen:
+        raise AssignmentError(f"{assignment.name}: no chaff and no mutant is named {' or '.join(plan.only)}.")
+    return chosen
 
 
 def _mutants(assignment: Assignment) -> list[Subject]:
