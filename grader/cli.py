@@ -1,8 +1,8 @@
 """The command ``grader``.
 
-Exit codes: 0 done; 1 ``check``: a check failed, ``doctor``: hidden checks are not safe here; 2 the command or its input
-cannot be used; 3 the grader itself failed in some check; 130 interrupted or terminated. What needs torch is imported
-once a command needs it, so that ``--help`` is quick.
+Exit codes: 0 done; 1 ``check``: a check failed, ``doctor``: hidden checks are not safe here, ``validate``: a surprise;
+2 the command or its input cannot be used; 3 the grader itself failed in some check; 130 interrupted or terminated. What
+needs torch is imported once a command needs it, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_class, cli_data, cli_doctor, cli_gradescope
+from grader import __version__, cli_class, cli_data, cli_doctor, cli_gradescope, cli_validate
 from grader.contract.signals import terminations_as_interruptions
 from grader.exits import Exit, UsageError
 
@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="grader",
         description="Grades deep learning written from scratch, in processes that never share memory with the judge.",
-        epilog="exit codes: 0 done; 1 check: a check failed, doctor: not safe; 2 unusable arguments or input; 3 the "
-        "grader failed; 130 interrupted",
+        epilog="exit codes: 0 done; 1 check: a check failed, doctor: not safe, validate: a surprise; 2 unusable "
+        "arguments or input; 3 the grader failed; 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -98,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     cli_gradescope.add_parsers(commands)
     for name in ("bundle", "simulate"):
         commands.choices[name].set_defaults(run=_gradescope)
+
+    cli_validate.add_parser(commands)
+    commands.choices["validate"].set_defaults(run=_validate)
 
     cli_doctor.add_parser(commands)
     commands.choices["doctor"].set_defaults(run=lambda _: Exit.OK if cli_doctor.diagnose() else Exit.FAILED)
@@ -200,6 +203,13 @@ def _reference(options: argparse.Namespace) -> Exit:
 def _data(options: argparse.Namespace) -> Exit:
     options.data_command(options)
     return Exit.OK
+
+
+def _validate(options: argparse.Namespace) -> Exit:
+    course = _course(options.course)
+    with cli_class.grading() as address:
+        sound = cli_validate.validate(options, course, address)
+    return Exit.OK if sound else Exit.FAILED
 
 
 def _gradescope(options: argparse.Namespace) -> Exit:

@@ -128,6 +128,15 @@ class Losses:
             got = self.function(W, X, y, 0.0)
             for part in parts:
                 self._compare(got, self.right(W, X, y, 0.0), part)
+        # Far from each other, too, in some rows: there the right class is 1,500 above the others, and the loss is 0
+        # however it is computed, but for a shift by another score than the largest.
+        W, X, y = problem(self.draw)
+        above = 1500 * torch.nn.functional.one_hot(y, W.shape[1])
+        above[2:] = 0
+        X, W = torch.cat([X, above], dim=1), torch.cat([W, torch.eye(W.shape[1], dtype=W.dtype)])
+        got = self.function(W, X, y, 0.0)
+        for part in parts:
+            self._compare(got, self.right(W, X, y, 0.0), part)
 
     def cost(self, cost):
         """The sizes of the real problem, where finite differences take 30,730 evaluations of the loss."""

@@ -36,6 +36,18 @@ def network(draw, *, n=6, d=5, h=8, c=4, dtype=torch.float64):
             return params, X, y
 
 
+def lifted(params, X, y):
+    """The same network with one more feature and hidden unit, which lift the right class of the first row by 1,500."""
+    (d, h), c = params["W1"].shape, params["W2"].shape[1]
+    one = X.new_zeros(d + 1, h + 1)
+    one[d, h] = 1.5
+    W1 = one + torch.nn.functional.pad(params["W1"], (0, 1, 0, 1))
+    b1 = torch.cat([params["b1"], X.new_tensor([-0.5])])  # off in the other rows
+    W2 = torch.cat([params["W2"], 1500 * torch.eye(c, dtype=X.dtype)[y[:1]]])
+    first = (torch.arange(len(X)) == 0).to(X.dtype)
+    return {**params, "W1": W1, "b1": b1, "W2": W2}, torch.cat([X, first[:, None]], dim=1), y
+
+
 def copy_of(params):
     return {name: value.clone() for name, value in params.items()}
 
@@ -263,8 +275,8 @@ GRID = ([0.1, 0.2], [11, 13], [1e-6], [0.9, 1.0])
 class SketchNet:
     """A network of the judge's: told how it is trained, it knows how good it is. The first feature is the label."""
 
-    def __init__(self, sketch, input_size, hidden_size):
-        self.sketch, self.input_size, self.hidden_size = sketch, input_size, hidden_size
+    def __init__(self, sketch, input_size, hidden_size, output_size):
+        self.sketch, self.input_size, self.hidden_size, self.output_size = sketch, input_size, hidden_size, output_size
         self.accuracy = 0.1
         self.stat = {}
         self.params = {}
@@ -301,12 +313,12 @@ class Sketch:
         self.nets = []
         self.data = {}
         for part, n in (("train", 40), ("val", 20), ("test", 10)):
-            self.data[f"y_{part}"] = draw.labels(n, 10)
+            self.data[f"y_{part}"] = torch.arange(n) % 10  # every label occurs, however classes are counted
             self.data[f"X_{part}"] = torch.cat([self.data[f"y_{part}"][:, None].double(), draw.normal(n, 4)], dim=1)
 
     # The signature is the one that students know.
     def make(self, input_size, hidden_size, output_size, dtype=None, device=None, std=1e-4):
-        self.nets.append(SketchNet(self, input_size, hidden_size))
+        self.nets.append(SketchNet(self, input_size, hidden_size, output_size))
         return self.student.standin(self.nets[-1], "train", "predict", "params")
 
     def run(self):
@@ -504,6 +516,10 @@ def test_backward_large_scores(passes, draw):
         params, X, y = network(draw)
         params["b2"] = params["b2"] + offset
         passes.compare(*passes.backward(params, X, y, 0.0), parts)
+    # Far from each other, too, in one row: there the right class is 1,500 above the others, and the loss is 0 however it
+    # is computed, but for a shift by another score than the largest.
+    params, X, y = lifted(*network(draw))
+    passes.compare(*passes.backward(params, X, y, 0.0), parts)
 
 
 @number("12.9")
@@ -723,6 +739,8 @@ def test_best_net(student, reference, draw, expect, note):
             "In a search through 8 combinations, best_net was not the network with the highest accuracy on the "
             "validation rows. Try every combination of the lists that get_param_set_fn returns."
         )
+    if got is not None and any(net.output_size < 10 for net in sketch.nets):
+        raise CheckFailed("A network was made for fewer classes than there are labels in y_train.")
     if any(net.input_size != sketch.data["X_train"].shape[1] for net in sketch.nets):
         note("find_best_net has the number of features written into it; X_train.shape[1] works on every data set.")
 

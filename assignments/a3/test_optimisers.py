@@ -64,12 +64,12 @@ class Rule:
             raise CheckFailed("The function should return two things: next_w, and config as a dict.")
         return got
 
-    def walk(self, config, settings, steps, dtype=torch.float64):
-        """Steps along gradients that are drawn; every next_w is compared. Returns the last config and the right one."""
+    def walk(self, config, settings, steps, dtype=torch.float64, size=1.0):
+        """Steps along gradients that are drawn, of this size; next_w is compared. Returns the last config, and the right one."""
         w = self.draw.normal(4, 5, dtype=dtype)
         mine, right = w, w
         for step in range(1, steps + 1):
-            dw = self.draw.normal(4, 5, dtype=dtype)
+            dw = self.draw.normal(4, 5, dtype=dtype, scale=size)
             mine, config = self.step(mine, dw, config)
             right, settings = self.right.step(right, dw, settings)
             self.expect(mine, f"next_w after {step} step{'s' * (step > 1)}").matches(
@@ -86,8 +86,9 @@ class Rule:
         self.walk(dict(self.right.other), dict(self.right.other), 12)
 
     def defaults(self):
-        """Without a config, the usual settings."""
+        """Without a config, the usual settings; epsilon only shows where gradients are small."""
         self.walk(None, dict(self.right.defaults), 4)
+        self.walk(None, dict(self.right.defaults), 4, size=1e-7)
 
     def state(self):
         """What is kept in config, under its usual names, and that it is used from there."""

@@ -54,10 +54,15 @@ def judge_in_this_process(job: Job, setting: Setting, folder: Path) -> int:
         job.report,
         setting.options,
     )
+    return run_checks(setting.assignment, _Order(order))
+
+
+def run_checks(assignment: Assignment, judge: object) -> int:
+    """Runs pytest on the checks of ``assignment`` with the plugin ``judge``; returns pytest's exit code."""
     # What this process was forked from may have imported modules of the same names.
-    for checks in setting.assignment.folder.rglob("test_*.py"):
+    for checks in assignment.folder.rglob("test_*.py"):
         sys.modules.pop(checks.stem, None)
-    return int(pytest.main(_arguments(setting.assignment), plugins=[_Order(order)]))
+    return int(pytest.main(_arguments(assignment), plugins=[judge]))
 
 
 def _arguments(assignment: Assignment) -> list[str]:

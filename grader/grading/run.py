@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,11 +19,19 @@ from grader.judge.folders import remove
 from grader.judge.order import DOING, UNUSABLE
 from grader.player import kernel
 
+Judge = Callable[[Job, Setting, Path], int]
+
 
 class Run:
-    """A run over ``jobs``, at most ``at_once`` of them at a time."""
+    """A run over ``jobs``, at most ``at_once`` of them at a time.
 
-    def __init__(self, jobs: Sequence[Job], setting: Setting, at_once: int) -> None:
+    Each is done by ``judge`` in a process of its own, which ends with what that returns.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], setting: Setting, at_once: int, judge: Judge = judge_in_this_process
+    ) -> None:
+        self.judge = judge
         self.waiting = list(reversed(jobs))
         self.setting = setting
         self.at_once = max(at_once, 1)
@@ -58,7 +66,7 @@ class Run:
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            _judge(job, self.setting, folder)
+            _judge(job, self.setting, folder, self.judge)
         self.judges[pid] = job, folder
 
     def _next(self) -> Finished | None:
@@ -104,7 +112,7 @@ def _text(file: Path) -> str:
     return file.read_text(errors="replace") if file.exists() else ""
 
 
-def _judge(job: Job, setting: Setting, folder: Path) -> None:
+def _judge(job: Job, setting: Setting, folder: Path, judge: Judge) -> None:
     """Becomes a judge. Never returns."""
     code = 70
     try:
@@ -123,7 +131,7 @@ def _judge(job: Job, setting: Setting, folder: Path) -> None:
         # The parent may have put something else in the place of its own standard output.
         sys.stdout = os.fdopen(os.dup(1), "w", buffering=1, errors="backslashreplace")
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
-        code = judge_in_this_process(job, setting, folder)
+        code = judge(job, setting, folder)
     except BaseException:  # noqa: BLE001 - the process boundary: the parent reads the log
         import traceback
 

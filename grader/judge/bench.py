@@ -216,10 +216,17 @@ class Play:
         question: the question that it belongs to.
         cpu_seconds: its limit.
         patched: whether the functions that the question relies on are replaced by the reference's.
+        draw: added to the name of the check, for other draws than its own.
     """
 
     def __init__(
-        self, bench: Bench, entry: Entry, question: Question, cpu_seconds: float, patched: bool = False
+        self,
+        bench: Bench,
+        entry: Entry,
+        question: Question,
+        cpu_seconds: float,
+        patched: bool = False,
+        draw: str = "",
     ) -> None:
         self.bench = bench
         self.entry = entry
@@ -228,7 +235,7 @@ class Play:
         self.notes: list[str] = []
         self.flags: list[str] = []
         self.pictures: list[Picture] = []
-        self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check)
+        self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check + draw)
         share = SHORTER if question.number in bench.slow_questions else 1.0
         limits = bench.assignment.content.limits
         # A check that may compute for longer may take longer on the clock, too.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from enum import Enum
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
@@ -25,15 +25,24 @@ from grader.judge.student import Student
 
 ENTRY = pytest.StashKey[Entry]()
 PLAY = pytest.StashKey[Play]()
-CAST = pytest.StashKey["Cast"]()
+PART = pytest.StashKey["Part"]()
 
 
-class Cast(Enum):
-    """Whose code a run of a check plays."""
+@dataclass(frozen=True)
+class Part:
+    """Whose code a run of a check plays, and on which draw.
 
-    SUBMISSION = "the submission's"
-    PATCHED = "the submission's, with the reference's version of what the question relies on"
-    UNDERSTUDY = "the reference's, to see whether the check itself is sound"
+    Attributes:
+        bench: the code.
+        patched: whether what the question relies on is replaced by the reference's version.
+        trusted: whether the code is the course's own, to which its rules do not apply.
+        draw: added to the name of the check, for other draws than its own.
+    """
+
+    bench: Bench
+    patched: bool = False
+    trusted: bool = False
+    draw: str = ""
 
 
 class Fixtures:
@@ -41,12 +50,10 @@ class Fixtures:
 
     Args:
         bench: the submission.
-        understudy: makes the reference in the submission's place, or returns the one that was made.
     """
 
-    def __init__(self, bench: Bench, understudy: Callable[[], Bench]) -> None:
+    def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.understudy = understudy
 
     @pytest.fixture
     def play(self, request: pytest.FixtureRequest) -> Generator[Play, None, None]:
@@ -58,9 +65,8 @@ class Fixtures:
             raise pytest.UsageError(f"{entry.check}: its number {entry.number!r} belongs to no question")
         mark = item.get_closest_marker("time_limit")
         seconds = mark.kwargs["cpu_seconds"] if mark else self.bench.assignment.content.limits.cpu_seconds
-        cast = item.stash[CAST]
-        bench = self.understudy() if cast is Cast.UNDERSTUDY else self.bench
-        play = item.stash[PLAY] = Play(bench, entry, question, seconds, patched=cast is Cast.PATCHED)
+        part = item.stash[PART]
+        play = item.stash[PLAY] = Play(part.bench, entry, question, seconds, part.patched, part.draw)
         seed_generators(play.draw.judges_seed)
         yield play
         play.close()

@@ -18,7 +18,7 @@ from grader.contract.report import write_atomically
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
-from grader.judge.fixtures import CAST, ENTRY, PLAY, Cast, Fixtures
+from grader.judge.fixtures import ENTRY, PART, PLAY, Fixtures, Part
 from grader.judge.order import Order, understudy_of
 from grader.judge.outcome import grader_error, unusable_answer, verdict_from_json, verdict_of, verdict_to_json
 
@@ -32,7 +32,7 @@ class Judging:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.bench = Bench(order)
-        self.fixtures = Fixtures(self.bench, lambda: self.understudy)
+        self.fixtures = Fixtures(self.bench)
 
     @cached_property
     def understudy(self) -> Bench:
@@ -62,28 +62,32 @@ class Judging:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Runs a check, and again where that tells more.
-
-        A check that failed runs again with the reference's version of what its question relies on. A check that raised
-        an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
-        """
+        """Judges a check, and tells pytest of it."""
         if ENTRY not in item.stash:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        reports = self._run(item, nextitem, Cast.SUBMISSION)
-        if self._may_rely(item, reports):
-            again = self._run(item, nextitem, Cast.PATCHED)
-            reports = again if _status(again) is Status.PASSED else reports
-        if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
-            sound = _status(self._run(item, nextitem, Cast.UNDERSTUDY)) is Status.PASSED
-            reports = [_blame_the_answer(report) for report in reports] if sound else reports
-        for report in reports:
+        for report in self.judged(item, nextitem):
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _run(self, item: pytest.Item, nextitem: pytest.Item | None, cast: Cast) -> list[pytest.TestReport]:
-        item.stash[CAST] = cast
+    def judged(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+        """Runs a check, and again where that tells more; returns pytest's reports, of which one has the verdict.
+
+        A check that failed runs again with the reference's version of what its question relies on. A check that raised
+        an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
+        """
+        reports = self._run(item, nextitem, Part(self.bench))
+        if self._may_rely(item, reports):
+            again = self._run(item, nextitem, Part(self.bench, patched=True))
+            reports = again if _status(again) is Status.PASSED else reports
+        if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
+            sound = _status(self._run(item, nextitem, Part(self.understudy, trusted=True))) is Status.PASSED
+            reports = [_blame_the_answer(report) for report in reports] if sound else reports
+        return reports
+
+    def _run(self, item: pytest.Item, nextitem: pytest.Item | None, part: Part) -> list[pytest.TestReport]:
+        item.stash[PART] = part
         assert isinstance(item, pytest.Function)
         forget(item)
         if hasattr(item, "_request"):
@@ -113,7 +117,7 @@ class Judging:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Refuses a check whose function breaks a rule, before it runs."""
         play = item.stash.get(PLAY, None)
-        if play is not None and item.stash[CAST] is not Cast.UNDERSTUDY:
+        if play is not None and not item.stash[PART].trusted:
             problem = self.bench.text_of(play.question).broken_rule
             if problem is not None:
                 raise RuleBroken(problem.explanation)
@@ -179,13 +183,16 @@ def _is_of_the_submission(error: BaseException, when: str) -> bool:
     return when == "call" or isinstance(error, SubmissionProblem | pytest.skip.Exception | pytest.xfail.Exception)
 
 
+def verdict_in(report: pytest.TestReport) -> Verdict | None:
+    """The verdict that a report carries, if it carries one."""
+    text = getattr(report, VERDICT, None)
+    return None if text is None else verdict_from_json(text)
+
+
 def _status(reports: list[pytest.TestReport]) -> Status | None:
     """How the check ended, from the last report that carries a verdict."""
-    for report in reversed(reports):
-        text = getattr(report, VERDICT, None)
-        if text is not None:
-            return verdict_from_json(text).status
-    return None
+    verdicts = [verdict for verdict in map(verdict_in, reports) if verdict is not None]
+    return verdicts[-1].status if verdicts else None
 
 
 def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:
