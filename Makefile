@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test test-long test-gradescope lint setup template bench clean
+.PHONY: demo test test-long test-gradescope lint setup template docs bench clean
 
 demo: setup
 	$(BIN)/grader demo -j $(JOBS)
@@ -33,9 +33,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-# Derives student_template/ from reference/ anew.
+# Derives student_template/ from reference/, and from the sources of notebooks, anew.
 template: setup
 	$(BIN)/python -c "from pathlib import Path; from grader.kit.template import write; write(Path())"
+	$(BIN)/python -c "from pathlib import Path; from grader.kit.notebook import write_notebooks; write_notebooks(Path())"
+
+# The manual, in build/manual.
+docs: setup
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/manual
 
 bench: setup
 	$(BIN)/python benchmarks/wall.py

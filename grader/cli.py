@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_class, cli_data, cli_doctor, cli_gradescope, cli_validate
+from grader import __version__, cli_class, cli_data, cli_doctor, cli_gradescope, cli_student, cli_validate
 from grader.contract.signals import terminations_as_interruptions
 from grader.exits import Exit, UsageError
 
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "path", nargs="?", type=Path, default=Path(), metavar="PATH", help="your folder (default: this one)"
     )
     check.add_argument("-a", "--assignment", help="name of the assignment (default: found by the names of the files)")
+    cli_student.add_check_options(check)
     _add_choices(check)
     cli_doctor.add_option(check)
     check.set_defaults(run=_check)
@@ -92,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("assignment", help="name of the assignment, such as a3")
     reference.add_argument("arguments", nargs=argparse.REMAINDER, help="of its experiments, which know --help too")
     reference.set_defaults(run=_reference)
+
+    cli_student.add_parsers(commands)
+    commands.choices["submit"].set_defaults(run=_submit)
 
     cli_data.add_parser(commands)
     commands.choices["data"].set_defaults(run=_data)
@@ -161,25 +165,21 @@ def _grade(options: argparse.Namespace) -> Exit:
 
 
 def _check(options: argparse.Namespace) -> Exit:
-    from grader.contract.verdict import Status
     from grader.grading.found import require_paths
-    from grader.grading.job import Job
-    from grader.pages.terminal import console, student_view
 
     cli_doctor.require(options.require_confinement)
     require_paths([options.path])
     course = _course(options.course)
     assignment = course.assignment(options.assignment or _recognise(options.path, course))
-    with tempfile.TemporaryDirectory(prefix="check-") as out, cli_class.grading() as address:
-        job = Job(options.path.resolve().name, options.path, Path(out))
-        choices = replace(_choices(options), visible_only=True)
-        (finished,) = cli_class.run([job], assignment, course, choices, 1, address)
-    if finished.report is not None:
-        console().print(student_view(finished.report))
-    if cli_class.grader_errors([finished]) or finished.report is None:
-        return Exit.GRADER_ERROR
-    passed = all(verdict.status is Status.PASSED for verdict in finished.report.verdicts)
-    return Exit.OK if passed else Exit.FAILED
+    questions = cli_student.chosen_questions(options.only, assignment)
+    choices = replace(_choices(options), visible_only=True, questions=questions)
+    return cli_student.check(options, assignment, course, choices)
+
+
+def _submit(options: argparse.Namespace) -> Exit:
+    course = _course(options.course)
+    assignment = course.assignment(options.assignment or _recognise(options.path, course))
+    return cli_student.submit(options, assignment)
 
 
 def _new(options: argparse.Namespace) -> Exit:

@@ -1,4 +1,7 @@
-"""``grader data``: which data sets there are, where they lie, and how to get them onto this machine."""
+"""``grader data``: which data sets there are, where they lie, and how to get them onto this machine.
+
+The store needs numpy, and tables need rich: they are imported once a command needs them.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from grader.datasets.problems import DataError
-from grader.datasets.store import KNOWN, Origin, Source, Store, known_by
+
+if TYPE_CHECKING:
+    from grader.datasets.store import Source, Store
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing.set_defaults(data_command=_list)
 
     fetching = which.add_parser("fetch", help="download or make a data set, and keep it ready for use")
-    fetching.add_argument("name", choices=list(KNOWN), help="which data set")
+    fetching.add_argument("name", metavar="NAME", help="which data set, see: grader data list")
     fetching.add_argument("--from", dest="url", metavar="URL", help="another address of the same file")
     fetching.set_defaults(data_command=_fetch)
 
@@ -46,6 +48,8 @@ def made_ready(requests: Sequence[str]) -> str:
     Nothing is decoded yet: whoever opens the sets does that once. Returns them as one text that can be handed to
     processes anywhere: names as they are, paths from the root.
     """
+    from grader.datasets.store import KNOWN, Store
+
     store = Store.default(tell)
     with _download_bar() as progress:
         for request in requests:
@@ -57,6 +61,11 @@ def made_ready(requests: Sequence[str]) -> str:
 
 
 def _list(options: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from grader.datasets.store import KNOWN, Store
+
     store, console = Store.default(tell), Console()
     rows = [(known.name, known.what, _state(store, known.name)) for known in KNOWN.values()]
     if not console.is_terminal:
@@ -70,6 +79,8 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _state(store: Store, name: str) -> str:
+    from grader.datasets.store import known_by
+
     try:
         return _place(store.find(name))
     except DataError:
@@ -78,12 +89,16 @@ def _state(store: Store, name: str) -> str:
 
 
 def _place(source: Source) -> str:
+    from grader.datasets.store import Origin
+
     if source.origin is Origin.VARIABLE:
         return f"{source.path} ({source.known.variable})"
     return str(source.path) if source.path is not None else source.origin.value
 
 
 def _fetch(options: argparse.Namespace) -> None:
+    from grader.datasets.store import Store, known_by
+
     store, known = Store.default(tell), known_by(options.name)
     if options.url and known.remote is None:
         raise DataError(f"{known.name} is not downloaded; leave out --from.")
@@ -94,6 +109,8 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
+    from grader.datasets.store import KNOWN, Store
+
     store = Store.default(tell)
     requests = options.requests or [name for name in KNOWN if _is_here(store, name)]
     for request in requests:
@@ -109,6 +126,8 @@ def _is_here(store: Store, name: str) -> bool:
 
 
 def _path(options: argparse.Namespace) -> None:
+    from grader.datasets.store import Store
+
     store = Store.default(tell)
     source = store.find(options.request)
     print(source.path if source.path is not None else store.entry(source))
@@ -122,6 +141,9 @@ def tell(sentence: str) -> None:
 @contextmanager
 def _download_bar() -> Iterator[Callable[[int, int | None], None]]:
     """A bar on the terminal from the first byte on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

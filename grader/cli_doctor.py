@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from grader.contract.layers import FULL, Layers, Level
 from grader.exits import UsageError
-from grader.player.confine import probe
-from grader.player.policy import Policy
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 ROOT = "run the grader as root, in a container of its own if need be"
 
@@ -99,12 +97,18 @@ def require(wanted: str) -> None:
 
 def examine() -> Layers:
     """The layers that a player has on this machine, tried in a child process."""
+    from grader.player.confine import probe
+    from grader.player.policy import Policy
+
     with tempfile.TemporaryDirectory(prefix="doctor-") as folder:
         return probe(Policy(writable=(folder,), scratch=folder))
 
 
 def diagnose() -> bool:
     """Prints the layers, and says whether hidden checks are safe on this machine."""
+    from rich.console import Console
+    from rich.text import Text
+
     found, console = examine(), Console()
     if console.is_terminal:
         console.print(_table(found))
@@ -126,6 +130,9 @@ def _rows(found: Layers) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _table(found: Layers) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(header_style="bold", title="Confinement of submissions", title_justify="left")
     for heading in ("layer", "", "what it protects", "how it is here, or how to get it"):
         table.add_column(heading)

@@ -138,6 +138,7 @@ class Content:
         limits: what a player may use.
         rules: what no solution may use.
         given: classes and functions that students receive complete; rules do not look into them.
+        checkpoints: files of trained networks that may be handed in beside the code.
         gradescope: limits and feedback there.
     """
 
@@ -150,11 +151,18 @@ class Content:
     limits: Limits = Limits()
     rules: Rules = Rules()
     given: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()
     gradescope: Gradescope = field(default_factory=Gradescope)
 
 
 EXPERIMENTS = ("experiments.py", "trials")
 """In a reference's folder: the program that shows what it reaches, and its modules. They have no say in a verdict."""
+
+NOTEBOOKS = "notebooks"
+HANDOUT = "handout.md.j2"
+"""In an assignment's folder: the sources of notebooks, and what is told at the top of the handout; no say either."""
+
+_TOLD = (NOTEBOOKS, HANDOUT)
 
 
 @dataclass(frozen=True)
@@ -202,7 +210,7 @@ class Assignment:
         total = hashlib.sha256()
         for root in (self.folder, self.reference):
             for path in sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-                if root == self.reference and path.relative_to(root).parts[0] in EXPERIMENTS:
+                if path.relative_to(root).parts[0] in (EXPERIMENTS if root == self.reference else _TOLD):
                     continue
                 total.update(f"{path.relative_to(root).as_posix()}\0".encode())
                 total.update(hashlib.sha256(path.read_bytes()).digest())

@@ -54,9 +54,17 @@ def title_of(function: Any) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def wanted(entry: Entry, question: Question | None, data: frozenset[str], visible_only: bool) -> bool:
-    """Whether a check belongs to this grading."""
+def wanted(
+    entry: Entry,
+    question: Question | None,
+    data: frozenset[str],
+    visible_only: bool,
+    questions: tuple[str, ...] = (),
+) -> bool:
+    """Whether a check belongs to this grading; ``questions`` are those that are asked, all where it is empty."""
     if visible_only and entry.visibility != "visible":
+        return False
+    if questions and (question is None or question.number not in questions):
         return False
     return question is None or question.asked_with(data)
 

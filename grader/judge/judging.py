@@ -49,7 +49,8 @@ class Judging:
         for item in items:
             if isinstance(item, pytest.Function):
                 entry = entry_of(item, assignment)
-                if wanted(entry, assignment.question_of(entry.number), names, self.order.visible_only):
+                question = assignment.question_of(entry.number)
+                if wanted(entry, question, names, self.order.visible_only, self.order.questions):
                     item.stash[ENTRY] = entry
                     kept.append(item)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])

@@ -27,6 +27,7 @@ class Options:
         device: ``cpu``, ``cuda`` or ``auto``.
         data: path of the data set; empty for none.
         visible_only: leave out checks that a student may not see.
+        questions: numbers of the questions that are asked; empty for all of them.
         memory_mb: the most that a player may use beyond what the interpreter takes, in MiB, where the machine has less
             than the assignment allows; ``None`` for what the assignment allows.
         required: level of confinement below which nothing of a submission runs; empty for any.
@@ -37,6 +38,7 @@ class Options:
     device: str = "cpu"
     data: str = ""
     visible_only: bool = False
+    questions: tuple[str, ...] = ()
     memory_mb: int | None = None
     required: str = ""
     policy: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +99,7 @@ def prepare(
         device=choose_device(options.device),
         data=options.data,
         visible_only=options.visible_only,
+        questions=options.questions,
         required=options.required,
         report=report,
         policy={**_policy(assignment, options), **options.policy},

@@ -29,7 +29,7 @@ class Recording:
 
     def __init__(self, order: Order, *, whole: bool = True) -> None:
         self.order = order
-        self.whole = whole and not order.visible_only
+        self.whole = whole and not order.visible_only and not order.questions
         self.assignment = order.open_assignment()
         data = Data(order.data, order.folder / "shared")
         self.names = data.names

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from grader.contract.assignment import Assignment
 from grader.exits import UsageError
+from grader.kit.handout import readme
+
+README = "README.md"
 
 
 class NewError(UsageError):
@@ -14,7 +17,7 @@ class NewError(UsageError):
 
 
 def lay_out(assignment: Assignment, folder: Path) -> list[Path]:
-    """Copies the template of ``assignment``, and the helpers that the course provides, into ``folder``.
+    """Copies the template of ``assignment`` and the helpers that the course provides into ``folder``; adds a README.
 
     Returns the files that were written, sorted. Raises :class:`NewError` rather than touch a file that exists.
     """
@@ -25,13 +28,15 @@ def lay_out(assignment: Assignment, folder: Path) -> list[Path]:
         for root in (assignment.provided, assignment.template)
         for path in _files(root)
     }
-    present = sorted(str(path) for path in wanted if path.exists())
+    about = folder / README
+    present = sorted(str(path) for path in (*wanted, about) if path.exists())
     if present:
         raise NewError(f"{present[0]} exists already. Nothing was written; choose another folder.")
     for target, source in wanted.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    return sorted(wanted)
+    about.write_text(readme(assignment), encoding="utf-8")
+    return sorted([*wanted, about])
 
 
 def _files(root: Path) -> list[Path]:

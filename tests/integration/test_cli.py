@@ -175,7 +175,7 @@ def test_new_lays_out_the_template_once(grader, toy, tmp_path, monkeypatch):
     code, output, _ = grader("new", "warmup", tmp_path / "mine")
     assert code == 0
     written = sorted(path.name for path in (tmp_path / "mine").iterdir())
-    assert written == ["fitting.py", "helpers.py", "vectors.py"]
+    assert written == ["README.md", "fitting.py", "helpers.py", "vectors.py"]
     assert all(name in output for name in written)
     (tmp_path / "mine" / "vectors.py").write_text("my work")
     code, _, errors = grader("new", "warmup", tmp_path / "mine")

@@ -1,0 +1,97 @@
+"""The handout of an assignment: tasks, points, rules and bars, from what grades them; as Markdown or as a page.
+
+A course may add an introduction and formulas in ``assignments/NAME/handout.md.j2``, which extends ours and fills its
+blocks. Formulas stand between dollar signs; on the page they are MathML, which browsers draw without any script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from markupsafe import Markup
+
+from grader.contract.assignment import HANDOUT, Assignment
+from grader.exits import UsageError
+from grader.kit.tasks import tasks_of
+
+TITLES = {"cifar10": "CIFAR-10", "shapes10": "shapes10", "flickr8k": "Flickr8k", "scenes": "scenes"}
+
+
+class HandoutError(UsageError):
+    """The course's own part of the handout cannot be used; says where and why."""
+
+
+def markdown(assignment: Assignment) -> str:
+    """The handout as Markdown. Raises :class:`HandoutError` where the course's template of it is not usable."""
+    own = (assignment.folder / HANDOUT).is_file()
+    loaders = [FileSystemLoader(assignment.folder), PackageLoader("grader.kit", "files")]
+    environment = _environment(ChoiceLoader(loaders))
+    try:
+        return environment.get_template(HANDOUT if own else "base.md.j2").render(
+            assignment=assignment.content, tasks=tasks_of(assignment), titles=TITLES
+        )
+    except TemplateError as error:
+        raise HandoutError(f"{assignment.folder / HANDOUT}: {error}. Correct the line that it names.") from error
+
+
+def readme(assignment: Assignment) -> str:
+    """The README of a student's folder."""
+    template = _environment(PackageLoader("grader.kit", "files")).get_template("README.md.j2")
+    return template.render(assignment=assignment.content, tasks=tasks_of(assignment))
+
+
+def html(assignment: Assignment) -> str:
+    """The handout as a page of its own that loads nothing. Raises :class:`HandoutError`."""
+    return page(markdown(assignment), f"{assignment.name.upper()}: {assignment.content.title}")
+
+
+def page(text: str, title: str) -> str:
+    """``text``, Markdown with formulas, as a page. Markup in it is shown, and not obeyed."""
+    from latex2mathml.converter import convert
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.anchors import anchors_plugin
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.use(anchors_plugin, max_level=3)
+    parser.use(dollarmath_plugin, allow_space=False, renderer=lambda tex, how: convert(tex, display=_display(how)))
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    template = Environment(loader=PackageLoader("grader.kit", "files"), autoescape=True, undefined=StrictUndefined)
+    return template.get_template("handout.html.j2").render(
+        title=title,
+        style=Markup(style),  # noqa: S704 - a file of ours
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        body=Markup(parser.render(text)),  # noqa: S704 - the parser escapes markup
+    )
+
+
+def _display(how: dict[str, bool]) -> str:
+    return "block" if how["display_mode"] else "inline"
+
+
+@cache
+def _style() -> str:
+    loader = PackageLoader("grader.kit", "files")
+    return loader.get_source(Environment(), "handout.css")[0]  # noqa: S701 - read, and not rendered
+
+
+def _environment(loader: ChoiceLoader | PackageLoader) -> Environment:
+    """For Markdown, in which nothing is escaped: what is filled in comes from the course."""
+    environment = Environment(  # noqa: S701 - the Markdown is escaped when it becomes a page
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters["points"] = lambda value: f"{value:g}"
+    environment.filters["plain"] = plain
+    return environment
+
+
+def plain(text: str) -> str:
+    """``text`` such that Markdown shows it as it stands, but for what stands between backticks."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([\\*_$<\[\]|])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
