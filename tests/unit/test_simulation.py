@@ -329,3 +329,11 @@ def test_of_a_build_that_fails_nothing_is_left(images, tmp_path):
     with pytest.raises(ContainerError):
         images("broken")
     assert not [path for path in (tmp_path / "images").iterdir() if path.is_dir()]
+
+
+def test_an_image_is_used_by_several_at_once_and_removed_by_none(images, tmp_path):
+    images("a")
+    with Platform(tmp_path, Kind.DEBOOTSTRAP, suite="x").image(tmp_path / "a.zip") as (container, _):
+        assert images("a") == [0.0]
+        images(*"bcdefg")
+        assert container.changes.is_dir()

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -77,11 +77,13 @@ class Platform:
         digest = hashlib.sha256(f"{lower}\0".encode() + bundle.read_bytes()).hexdigest()[:16]
         container = Container(self.kind, (lower,), self.folder / "images" / digest, pip_settings())
         container.folder.parent.mkdir(parents=True, exist_ok=True)
-        # An image in use is not removed by another process.
-        with FileLock(_lock_of(container.folder)):
-            seconds = 0.0 if _done(container.folder).exists() else _built(bundle, container)
-            _done(container.folder).touch()
-            _tidy(container.folder.parent)
+        with ExitStack() as use:
+            with FileLock(_lock_of(container.folder)):
+                seconds = 0.0 if _done(container.folder).exists() else _built(bundle, container)
+                _done(container.folder).touch()
+                # Whoever enters this machine's files mounts the image's changes themselves, which one may at a time.
+                use.enter_context(_in_use(container.folder, alone=self.kind is Kind.MACHINE))
+                _tidy(container.folder.parent)
             yield container, seconds
 
     def grade(self, image: Container, submission: Path, metadata: Mapping[str, Any] | None = None) -> harness.Outcome:
@@ -102,6 +104,20 @@ def _done(image: Path) -> Path:
 
 def _lock_of(image: Path) -> Path:
     return image.with_suffix(".lock")
+
+
+@contextmanager
+def _in_use(image: Path, *, alone: bool, wait: bool = True) -> Iterator[None]:
+    """Keeps others from removing an image, or, with ``alone``, from using it.
+
+    Raises:
+        BlockingIOError: if it cannot be had now and ``wait`` is false.
+    """
+    import fcntl  # no container runs where this is missing
+
+    with image.with_suffix(".use").open("ab") as file:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+        yield
 
 
 def _built(bundle: Path, container: Container) -> float:
@@ -139,7 +155,11 @@ def _tidy(images: Path) -> None:
     finished = [folder for folder in images.iterdir() if _done(folder).exists()]
     finished.sort(key=lambda folder: _done(folder).stat().st_mtime)
     for folder in finished[:-_KEPT_IMAGES]:
-        with suppress(Timeout), FileLock(_lock_of(folder), timeout=0):
+        with (
+            suppress(Timeout, BlockingIOError),
+            FileLock(_lock_of(folder), timeout=0),
+            _in_use(folder, alone=True, wait=False),
+        ):
             shutil.rmtree(folder, ignore_errors=True)
 
 
