@@ -923,6 +923,10 @@ def square(x):
     raise ValueError("this one is wrong")
 
 
+def both(x):
+    raise ValueError("this one is wrong, too")
+
+
 def twice(x):
     y, (size,) = square(x)
     return 2 * y
@@ -932,6 +936,15 @@ def slope(x):
     x = x.clone().requires_grad_()
     twice(x).sum().backward()
     return x.grad
+
+
+def raised(x):
+    x = x.clone().requires_grad_()
+    result, ones = both(x)
+    result += 1
+    ones *= 2
+    (result * ones).sum().backward()
+    return result.detach(), x.grad
 
 
 class Layer(nn.Module):
@@ -956,6 +969,14 @@ def test_autograd_goes_back_through_a_function_that_the_judge_lends(stages: Stag
         x = torch.tensor([1.0, -2.0])
         assert torch.equal(here.student.lab.twice(x), 2 * x**2)
         assert torch.equal(here.student.lab.slope(x), 4 * x)
+
+
+def test_results_of_a_lent_function_may_be_changed_in_place_under_autograd(stages: Stages) -> None:
+    with playing(stages.load({"lab": BORROWER})) as here:
+        here.student.replace("lab.both", lambda x: (x**2, torch.ones_like(x)))
+        x = torch.tensor([1.0, -2.0])
+        result, slope = here.student.lab.raised(x)
+        assert torch.equal(result, x**2 + 1) and torch.equal(slope, 4 * x)
 
 
 def test_autograd_reaches_the_parameters_of_a_module_whose_method_is_lent(stages: Stages) -> None:
