@@ -36,8 +36,8 @@ def attention_step(x, h, c, attn, Wx, Wh, Wattn, b, order="ifog"):
     return lstm_step(torch.cat([x, attn], 1), h, c, torch.cat([Wx, Wattn]), Wh, b, order)
 
 
-def lstm(x, h, Wx, Wh, b):
-    c, states = torch.zeros_like(h), []
+def lstm(x, h0, Wx, Wh, b):
+    h, c, states = h0, torch.zeros_like(h0), []
     for t in range(x.shape[1]):
         h, c = lstm_step(x[:, t], h, c, Wx, Wh, b)
         states.append(h)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .formulas import SEQUENCES, STEPS, attention_lstm, attention_step, lstm, lstm_step
+from .formulas import attention_lstm, attention_step, lstm, lstm_step
 from .weights import Roles, Weights, shapes_of
 
 
@@ -19,22 +19,28 @@ def weights_in(parameters: Weights, cell: str, D: int, H: int) -> list[Any]:
     return [roles.read(role, parameters, shape) for role, shape in {**shapes, "b": (4 * H,)}.items()]
 
 
-def step_of(cell: str) -> Callable[..., Any]:
-    """LSTM.step_forward or AttentionLSTM.step_forward."""
-
-    def step(parameters, x, prev_h, *more):
-        return STEPS[cell](x, prev_h, *more, *weights_in(parameters, cell, x.shape[1], prev_h.shape[1]))
-
-    return step
+# The names of their arguments are those of the interface: submissions also call by keyword.
 
 
-def sequence_of(cell: str) -> Callable[..., Any]:
-    """LSTM.forward or AttentionLSTM.forward."""
+def step(parameters, x, prev_h, prev_c):
+    """LSTM.step_forward."""
+    return lstm_step(x, prev_h, prev_c, *weights_in(parameters, "LSTM", x.shape[1], prev_h.shape[1]))
 
-    def sequence(parameters, x, start):
-        return SEQUENCES[cell](x, start, *weights_in(parameters, cell, x.shape[2], start.shape[1]))
 
-    return sequence
+def attentive_step(parameters, x, prev_h, prev_c, attn):
+    """AttentionLSTM.step_forward."""
+    weights = weights_in(parameters, "AttentionLSTM", x.shape[1], prev_h.shape[1])
+    return attention_step(x, prev_h, prev_c, attn, *weights)
+
+
+def sequence(parameters, x, h0):
+    """LSTM.forward."""
+    return lstm(x, h0, *weights_in(parameters, "LSTM", x.shape[2], h0.shape[1]))
+
+
+def attentive_sequence(parameters, x, A):
+    """AttentionLSTM.forward."""
+    return attention_lstm(x, A, *weights_in(parameters, "AttentionLSTM", x.shape[2], A.shape[1]))
 
 
 def embedding(parameters, x):
@@ -52,10 +58,10 @@ def old_step(x, prev_h, prev_c, Wx, Wh, b, attn=None, Wattn=None):
 
 METHODS: Mapping[str, Callable[..., Any]] = {
     "rnn_lstm_captioning.WordEmbedding.forward": embedding,
-    "rnn_lstm_captioning.LSTM.step_forward": step_of("LSTM"),
-    "rnn_lstm_captioning.LSTM.forward": sequence_of("LSTM"),
-    "rnn_lstm_captioning.AttentionLSTM.step_forward": step_of("AttentionLSTM"),
-    "rnn_lstm_captioning.AttentionLSTM.forward": sequence_of("AttentionLSTM"),
+    "rnn_lstm_captioning.LSTM.step_forward": step,
+    "rnn_lstm_captioning.LSTM.forward": sequence,
+    "rnn_lstm_captioning.AttentionLSTM.step_forward": attentive_step,
+    "rnn_lstm_captioning.AttentionLSTM.forward": attentive_sequence,
 }
 
 # In 2020 these were functions.

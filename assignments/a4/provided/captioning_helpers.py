@@ -149,6 +149,10 @@ class GivenFeatures(torch.nn.Module):
         super().__init__()
         self.function, self.out_channels = function, out_channels
 
+    def __getattr__(self, name):
+        # Who changes the ImageEncoder may call the number of channels otherwise.
+        return self.out_channels if "channel" in name else super().__getattr__(name)
+
     def forward(self, images):
         return self.function(images)
 

@@ -1,11 +1,33 @@
 """Checks of A4: scaled dot-product attention in its three forms."""
 
+from contextlib import suppress
+
 import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
+
+from grader.contract.verdict import StudentError, SubmissionProblem
 
 from .formulas import CLOSE, OTHER_DRAW, attend, drawn, pair, some_mask, weights_of
 
 # ---- 32., 33. with two loops ---------------------------------------------------------------------------------------
+
+
+def precision(function, *shape):
+    """float64; float32 where a function takes that alone: its own tables are of that dtype, as the course's inputs."""
+    ones = torch.ones(shape, dtype=torch.float64)
+    try:
+        function(ones, ones, ones)
+    except StudentError:
+        with suppress(SubmissionProblem):
+            function(ones.float(), ones.float(), ones.float())
+            return torch.float32
+    return torch.float64
+
+
+def check_attended(expect, function, qkv):
+    """The output for queries, keys and values of any dtype."""
+    right = attend(*(x.double() for x in qkv))
+    expect(function(*(x.clone() for x in qkv)), "out").matches(right, **CLOSE)
 
 
 @number("32.1")
@@ -13,8 +35,9 @@ from .formulas import CLOSE, OTHER_DRAW, attend, drawn, pair, some_mask, weights
 @visibility("visible")
 def test_single(student, draw, expect):
     """scaled_dot_product_two_loop_single returns the mean of the values, weighted by the softmax of the scores."""
-    qkv = [draw.normal(5, 4) for _ in range(3)]
-    expect(student.transformers.scaled_dot_product_two_loop_single(*qkv), "out").matches(attend(*qkv), **CLOSE)
+    function = student.transformers.scaled_dot_product_two_loop_single
+    dtype = precision(function, 5, 4)
+    check_attended(expect, function, [draw.normal(5, 4, dtype=dtype) for _ in range(3)])
 
 
 @number("32.2")
@@ -23,20 +46,25 @@ def test_single(student, draw, expect):
 def test_single_loops(student, draw, expect, rules):
     """scaled_dot_product_two_loop_single goes through queries and keys in two nested loops."""
     function = student.transformers.scaled_dot_product_two_loop_single
-    small, large = ([draw.normal(K, K) for _ in range(3)] for K in (4, 16))
-    expect(function(*small), "out").matches(attend(*small), **CLOSE)
+    dtype = precision(function, 4, 4)
+    small, large = ([draw.normal(K, K, dtype=dtype) for _ in range(3)] for K in (4, 16))
+    check_attended(expect, function, small)
     rules.loops(function, small, large, at_least=2, at_most=2)
 
 
-def large(draw, *shape):
-    """Queries, keys and values with scores beyond a thousand, some of them so close that the scale still shows."""
-    M = shape[-1]
+def check_large(expect, draw, function, *shape):
+    """Scores beyond a thousand, some of them so close that the scale still shows; the inputs stay as they were."""
+    M, dtype = shape[-1], precision(function, *shape)
     for _ in range(50):
-        q, k, v = (draw.normal(*shape, scale=scale) for scale in (30.0, 30.0, 1.0))
-        right = attend(q, k, v)
-        if all((attend(wrong, k, v) - right).abs().max() > 0.05 for wrong in (q / M**0.5, q * M**0.5)):
+        q, k, v = (draw.normal(*shape, scale=scale, dtype=dtype) for scale in (30.0, 30.0, 1.0))
+        right = attend(q.double(), k.double(), v.double())
+        wrong = (attend(other.double(), k.double(), v.double()) for other in (q / M**0.5, q * M**0.5))
+        if all((other - right).abs().max() > 0.05 for other in wrong):
             break
-    return q, k, v
+    got, after = function.observed(q.clone(), k.clone(), v.clone())
+    expect(got, "out").matches(right, **{**CLOSE, "atol": 1e-3 if dtype == torch.float64 else 1e-2})
+    for name, x, now in zip(("query", "key", "value"), (q, k, v), after, strict=True):
+        expect(now, name).is_unchanged_from(x)
 
 
 @number("32.3")
@@ -45,11 +73,7 @@ def large(draw, *shape):
 @hide_errors(OTHER_DRAW)
 def test_single_large(student, draw, expect):
     """scaled_dot_product_two_loop_single is right for scores beyond a thousand, and leaves its inputs alone."""
-    qkv = large(draw, 6, 9)
-    got, after = student.transformers.scaled_dot_product_two_loop_single.observed(*(x.clone() for x in qkv))
-    expect(got, "out").matches(attend(*qkv), **{**CLOSE, "atol": 1e-3})
-    for name, x, now in zip(("query", "key", "value"), qkv, after, strict=True):
-        expect(now, name).is_unchanged_from(x)
+    check_large(expect, draw, student.transformers.scaled_dot_product_two_loop_single, 6, 9)
 
 
 @number("33.1")
@@ -57,8 +81,9 @@ def test_single_large(student, draw, expect):
 @visibility("visible")
 def test_batch(student, draw, expect):
     """scaled_dot_product_two_loop_batch computes the attention of every sequence of a batch."""
-    qkv = [draw.normal(3, 5, 4) for _ in range(3)]
-    expect(student.transformers.scaled_dot_product_two_loop_batch(*qkv), "out").matches(attend(*qkv), **CLOSE)
+    function = student.transformers.scaled_dot_product_two_loop_batch
+    dtype = precision(function, 3, 5, 4)
+    check_attended(expect, function, [draw.normal(3, 5, 4, dtype=dtype) for _ in range(3)])
 
 
 @number("33.2")
@@ -67,8 +92,9 @@ def test_batch(student, draw, expect):
 def test_batch_loops(student, draw, expect, rules):
     """scaled_dot_product_two_loop_batch does its work in exactly two loops."""
     function = student.transformers.scaled_dot_product_two_loop_batch
-    small, large = ([draw.normal(K, K, K) for _ in range(3)] for K in (3, 12))
-    expect(function(*small), "out").matches(attend(*small), **CLOSE)
+    dtype = precision(function, 3, 3, 3)
+    small, large = ([draw.normal(K, K, K, dtype=dtype) for _ in range(3)] for K in (3, 12))
+    check_attended(expect, function, small)
     # Two loops one after the other are two loops as well.
     rules.loops(function, small, large, at_least=2, at_most=2, in_a_row=True)
 
@@ -79,11 +105,7 @@ def test_batch_loops(student, draw, expect, rules):
 @hide_errors(OTHER_DRAW)
 def test_batch_large(student, draw, expect):
     """scaled_dot_product_two_loop_batch is right for scores beyond a thousand, and leaves its inputs alone."""
-    qkv = large(draw, 2, 6, 9)
-    got, after = student.transformers.scaled_dot_product_two_loop_batch.observed(*(x.clone() for x in qkv))
-    expect(got, "out").matches(attend(*qkv), **{**CLOSE, "atol": 1e-3})
-    for name, x, now in zip(("query", "key", "value"), qkv, after, strict=True):
-        expect(now, name).is_unchanged_from(x)
+    check_large(expect, draw, student.transformers.scaled_dot_product_two_loop_batch, 2, 6, 9)
 
 
 # ---- 34. without loops ---------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from grader.contract.verdict import CheckFailed, SubmissionProblem
 
 from .. import formulas
 from ..weights import Roles
+from .starts import CELLS, Start, averaged, start_of
 
 MODULE = "rnn_lstm_captioning"
 CHANNELS, CHANNELS_OF_2020 = 400, 1280
@@ -84,6 +86,8 @@ class Captioner:
         self.net = self._make()
         # In 2020 a network that makes no extractor for itself is given what one made of the images.
         self.takes_features = self.is_of_2020 and not self.encoder.is_part
+        self.start = self._start_of_own()
+        self.way = self.start.ways[0]
         self.roles = self._roles()
         self.weights = self._draw()
         self.reset()
@@ -103,20 +107,27 @@ class Captioner:
                     return make(cell_type=name)
             raise failure from None
 
+    def _start_of_own(self) -> Start:
+        state = self.net.state_dict()
+        has_grid = self.cell_type != "attn" and type(state) is dict
+        shapes = [tuple(value.shape) for value in state.values() if torch.is_tensor(value)] if has_grid else []
+        return start_of(shapes, self.D, self.H)
+
     def _roles(self) -> Any:
-        D, W, H, V = self.D, self.W, self.H, self.V
+        W, H, V = self.W, self.H, self.V
         G = H if self.cell_type == "rnn" else 4 * H
-        matrices = {"W_embed": (V, W), "project": (D, H), "score": (H, V), "Wx": (W, G), "Wh": (H, G)}
+        matrices = {"W_embed": (V, W), **self.start.matrices, "score": (H, V), "Wx": (W, G), "Wh": (H, G)}
         if self.cell_type == "attn":
             matrices["Wattn"] = (H, G)
-        return Roles(self.net.state_dict(), matrices, {"bp": "project", "bs": "score", "b": "Wx"})
+        return Roles(self.net.state_dict(), matrices, {**self.start.biases, "bs": "score", "b": "Wx"})
 
     def _draw(self) -> Weights:
-        D, W, H, V = self.D, self.W, self.H, self.V
+        W, H, V = self.W, self.H, self.V
         G, normal = H if self.cell_type == "rnn" else 4 * H, partial(self.kit.draw.normal, dtype=torch.float32)
+        rows, _ = self.start.matrices["project"]
         drawn = {
             "W_embed": normal(V, W),
-            "project": normal(D, H, scale=2 * D**-0.5),
+            "project": normal(rows, H, scale=2 * rows**-0.5),
             "score": normal(H, V, scale=2.5),
             "Wx": normal(W, G, scale=1.5 * W**-0.5),
             "Wh": normal(H, G, scale=1.5 * H**-0.5),
@@ -125,7 +136,9 @@ class Captioner:
         }
         if "<END>" in self.words:
             drawn["bs"][self.words.index("<END>")] -= 3.0  # captions are longer than a word or two
-        absent = {"bp", "bs", "b"} - set(self.roles.keys)
+        if "pool" in self.start.matrices:
+            drawn |= {"pool": normal(CELLS, 1, scale=CELLS**-0.5), "bpool": normal(1, scale=0.3)}
+        absent = {"bp", "bs", "b", "bpool"} - set(self.roles.keys)
         return {role: torch.zeros_like(value) if role in absent else value for role, value in drawn.items()}
 
     # ---- problems --------------------------------------------------------------------------------------------------
@@ -156,11 +169,11 @@ class Captioner:
     # ---- what is right ---------------------------------------------------------------------------------------------
 
     def _start(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The grid A, if there is one, and the first state, in float64."""
+        """The grid A, where attention looks at one, and the first state, in float64."""
         w = {role: value.double() for role, value in self.weights.items()}
         features = (images if self.takes_features else self.encoder(images)).double()
-        if features.dim() == 2:
-            return features, features @ w["project"] + w["bp"]
+        if self.cell_type != "attn":
+            return features, self.way(features, w)
         A = torch.einsum("ncpq,ch->nhpq", features, w["project"]) + w["bp"].view(1, -1, 1, 1)
         return A, A.mean((2, 3))
 
@@ -223,13 +236,35 @@ class Captioner:
 
     # ---- checks ----------------------------------------------------------------------------------------------------
 
+    def in_one_way(self, check: Callable[[], None]) -> None:
+        """The check passes with one of the formulas for the first state; what is wrong is told by the usual one."""
+        failure: CheckFailed | None = None
+        for way in self.start.ways:
+            self.way = way
+            try:
+                check()
+            except CheckFailed as problem:
+                failure = failure or problem
+            else:
+                if way is not averaged:
+                    self.kit.note(
+                        "The first state comes from an affine map of the whole grid of features. That is right, too; "
+                        "usually they are averaged over the grid before."
+                    )
+                return
+        assert failure is not None
+        raise failure
+
     def check_loss(self, N: int = 3, T: int = 6) -> None:
         """The loss is right."""
         images, captions = self.images(N), self.captions(N, T)
-        got = self.net(images, captions)
-        self.kit.expect(got, "loss").matches(
-            self.right_loss(images, captions), rtol=1e-4, dtype=False, sizes={"N": N, "T": T, "T - 1": T - 1}
-        )
+        got, sizes = self.net(images, captions), {"N": N, "T": T, "T - 1": T - 1}
+
+        def check() -> None:
+            right = self.right_loss(images, captions)
+            self.kit.expect(got, "loss").matches(right, rtol=1e-4, dtype=False, sizes=sizes)
+
+        self.in_one_way(check)
 
     def sampled(self, images: torch.Tensor, length: int) -> tuple[Any, Any]:
         """The words and the weights that the submission gives."""
@@ -245,10 +280,16 @@ class Captioner:
         return () if length < 3 else ("word", "h") if self.cell_type == "rnn" else ("word", "h", "c")
 
     def check_words(self, got: Any, words: torch.Tensor) -> None:
-        """The words are right; what comes behind `<END>` is nobody's business."""
+        """The words are right; what comes behind `<END>` is nobody's business.
+
+        Who stops at `<END>` may leave its place as it was, `<NULL>`: the caption says the same.
+        """
         self.kit.expect(got, "captions").has_shape(*words.shape)
         if not torch.is_tensor(got) or got.dtype != torch.int64:
             raise CheckFailed("captions should be a tensor of dtype torch.int64.")
+        if "<END>" in self.words:
+            end, null = self.words.index("<END>"), self.words.index("<NULL>")
+            got = torch.where((words == end) & (got == null), end, got)
         counted = self._counted(words)
         self.kit.expect(got * counted, "captions").equals(words * counted)
 
@@ -261,8 +302,12 @@ class Captioner:
 
     def check_sample(self, N: int = 3, length: int = 6) -> None:
         """The most likely word at every step."""
-        images, words, _ = self.clear_sample(N, length)
-        self.check_words(self.sampled(images, length)[0], words)
+
+        def check() -> None:
+            images, words, _ = self.clear_sample(N, length)
+            self.check_words(self.sampled(images, length)[0], words)
+
+        self.in_one_way(check)
 
     def check_looks(self, N: int, length: int) -> None:
         """The attention weights of every step."""
@@ -277,14 +322,21 @@ class Captioner:
 
     def check_lengths(self) -> None:
         """max_length, its default, and repetition."""
-        images, words, _ = self.clear_sample(2, 15)
-        self.check_words(self.net.sample(images.clone()), words)
-        for length in (1, 4, 15):
-            self.check_words(self.sampled(images, length)[0], words[:, :length])
+
+        def check() -> None:
+            images, words, _ = self.clear_sample(2, 15)
+            self.check_words(self.net.sample(images.clone()), words)
+            for length in (1, 4, 15):
+                self.check_words(self.sampled(images, length)[0], words[:, :length])
+
+        self.in_one_way(check)
 
     def check_kept(self) -> None:
         """A loss leaves its arguments as they were, and other calls between leave it the same."""
         images, captions = self.images(2), self.captions(2, 5)
+        self.in_one_way(partial(self._check_kept, images, captions))
+
+    def _check_kept(self, images: torch.Tensor, captions: torch.Tensor) -> None:
         exact = self.right_loss(images, captions)
         forward = self.kit.module.CaptioningRNN.forward
         for others in (0, 2, 3):
@@ -306,4 +358,5 @@ class Captioner:
         state, before = self.net.state_dict(), self.roles.filled({r: scale * v for r, v in self.weights.items()})
         if type(state) is not dict:
             raise CheckFailed("The network's state_dict should be a dict after training as before.")
-        return self.roles.unmoved(before, state)
+        optional = {self.roles.keys.get(role) for role in ("pool", "bpool")}  # need not be used
+        return [name for name in self.roles.unmoved(before, state) if name not in optional]

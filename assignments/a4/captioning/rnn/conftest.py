@@ -145,7 +145,6 @@ class Passes:
             got = self.named(got)
             self.kit.expect(after[0], "the upstream gradient").is_unchanged_from(douts[index])
             for name in self.names:
-                self.kit.expect(got[name], name).has_shape(*self.exact(points[index], douts[index])[name].shape)
                 if index in kept:
                     self.kit.expect(got[name], f"{name} of a second call").matches(kept[index][name])
             kept[index] = got
