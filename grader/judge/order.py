@@ -36,6 +36,7 @@ class Order:
         device: what was asked for: ``cpu``, ``cuda`` or ``auto``.
         data: path of the data set, or empty.
         visible_only: leave out checks that a student may not see.
+        hints: whether known mistakes are looked for in what fails.
         required: level of confinement below which nothing of the submission runs; empty for any.
         report: where the report is written.
         policy: differences from the usual confinement of players, for lesser machines.
@@ -54,6 +55,7 @@ class Order:
     device: str = "cpu"
     data: str = ""
     visible_only: bool = False
+    hints: bool = True
     required: str = ""
     report: Path | None = None
     policy: dict[str, Any] = field(default_factory=dict)
