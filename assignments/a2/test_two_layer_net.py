@@ -516,8 +516,8 @@ def test_backward_large_scores(passes, draw):
         params, X, y = network(draw)
         params["b2"] = params["b2"] + offset
         passes.compare(*passes.backward(params, X, y, 0.0), parts)
-    # Far from each other, too, in one row: there the right class is 1,500 above the others, and the loss is 0 however it
-    # is computed, but for a shift by another score than the largest.
+    # Far from each other, too, in one row: there the right class is 1,500 above the others, and the loss is 0 however
+    # it is computed, but for a shift by another score than the largest.
     params, X, y = lifted(*network(draw))
     passes.compare(*passes.backward(params, X, y, 0.0), parts)
 

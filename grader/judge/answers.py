@@ -13,38 +13,39 @@ FEW = 8
 """Up to so many whole numbers may agree by chance."""
 
 
-def same_answers(one: Sequence[object], other: Sequence[object]) -> bool:
-    """Whether two runs brought the same answers, in the same order: numbers to rounding, everything else exactly."""
-    return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+def same(one: object, other: object) -> bool:
+    """Whether two answers are the same: numbers to rounding, everything else exactly.
 
-
-def _same(one: object, other: object) -> bool:
+    Numbers may be Python's or tensors of shape (); what has entries has to have the same dtype, too.
+    """
     numbers, others = numbers_of(one), numbers_of(other)
     if numbers is not None and others is not None:
         return _same_numbers(numbers, others)
+    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
     if type(one) is not type(other):
         return False
-    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
-        return same_answers(one, other)
     if isinstance(one, dict) and isinstance(other, dict):
         plain = all(is_plain_key(key) for key in (*one, *other))
-        return plain and one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    # Objects that stay in the player say nothing by themselves; what is asked of them later does.
+        return plain and one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    # Objects say nothing by themselves; what is asked of them later does.
     return bool(one == other) if isinstance(one, str | bytes | type(None)) else True
 
 
 def _same_numbers(one: Numbers, other: Numbers) -> bool:
-    if one.kind is not other.kind or one.dtype != other.dtype or one.array.shape != other.array.shape:
+    if one.kind is not other.kind or one.array.shape != other.array.shape:
+        return False
+    if one.array.ndim and one.dtype != other.dtype:
         return False
     a, b = one.as_floats(), other.as_floats()
-    return not generous(precision_of(one.dtype), scale_of(a)).wrong(a, b).any()
+    return not generous(precision_of(one.dtype, other.dtype), scale_of(a)).wrong(a, b).any()
 
 
 def say_little(answers: Sequence[object]) -> bool:
     """Whether answers are so few whole numbers that another function could give them by chance."""
-    found = [numbers for answer in answers for numbers in _numbers_in(answer)]
-    floats = [array for array in found if array.size and np.any(array != np.round(array))]
-    return not floats and sum(array.size for array in found) <= FEW
+    found = [array for answer in answers for array in _numbers_in(answer)]
+    fractions = [array for array in found if array.size and np.any(array != np.round(array))]
+    return not fractions and sum(array.size for array in found) <= FEW
 
 
 def _numbers_in(value: object) -> list[np.ndarray]:

@@ -28,7 +28,7 @@ from grader.judge.checkpoints import checkpoints_among
 from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.order import DOING, Order
-from grader.judge.players import Loader, Player, Stage
+from grader.judge.players import Answered, Loader, Player, Stage
 from grader.judge.rules.checks import RuleChecks
 from grader.judge.rules.questions import TextOfQuestion
 from grader.judge.source import Texts
@@ -216,7 +216,7 @@ class Play:
         question: the question that it belongs to.
         cpu_seconds: its limit.
         patched: whether the functions that the question relies on are replaced by the reference's.
-        draw: added to the name of the check, for other draws than its own.
+        draw: added to the name of the check, for other draws than its own; such a run is made for its first answers.
     """
 
     def __init__(
@@ -245,7 +245,9 @@ class Play:
             wall = min(self.budget.wall_seconds, LAST.wall_seconds)
             self.budget = Budget(min(self.budget.cpu_seconds, LAST.cpu_seconds), wall)
         self.student = Student(self)
+        self._ends_early = bool(draw)
         self._player: Player | None = None
+        self.answered = Answered()
         self.started = time.monotonic()
         rules = bench.assignment.rules_of(question)
         self.rules = RuleChecks(bench.texts, rules, bench.text_of(question).outside, self.note, self.flag)
@@ -261,6 +263,7 @@ class Play:
         if self._player is None:
             self._require_time()
             player = self._player = self.bench.player()
+            player.ends_early = self._ends_early
             player.objects.wrap = lambda held: RemoteObject(player, held)
             try:
                 player.begin(self.draw.players_seed, self.budget)
@@ -328,7 +331,8 @@ class Play:
             self.flag(remark)
 
     def close(self) -> None:
-        """Ends the player."""
+        """Ends the player; what it answered first stays known."""
         if self._player is not None:
+            self.answered = self._player.answered
             self._player.close()
             self._player = None

@@ -20,6 +20,8 @@ import ast
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -93,16 +95,32 @@ def read_chaffs(assignment: Assignment) -> tuple[Chaff, ...]:
         AssignmentError: naming file, chaff and remedy.
     """
     path = assignment.folder / FILE
-    if not path.is_file():
-        return ()
-    try:
-        chaffs = TypeAdapter(_File).validate_python(read_toml(path)).chaff
-    except ValidationError as error:
-        raise AssignmentError("\n".join(sentences(path, error))) from None
+    chaffs = _parsed(path)
     problems = [f"{path}: {problem}" for problem in _problems(chaffs, assignment)]
     if problems:
         raise AssignmentError("\n".join(problems))
     return chaffs
+
+
+@lru_cache(maxsize=8)
+def known_chaffs(assignment_folder: Path) -> tuple[Chaff, ...]:
+    """The chaffs in the folder of an assignment, read once by a process and without trying every replacement.
+
+    A file that cannot be used, which ``grader validate`` tells, holds none.
+    """
+    try:
+        return _parsed(assignment_folder / FILE)
+    except AssignmentError:
+        return ()
+
+
+def _parsed(path: Path) -> tuple[Chaff, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        return TypeAdapter(_File).validate_python(read_toml(path)).chaff
+    except ValidationError as error:
+        raise AssignmentError("\n".join(sentences(path, error))) from None
 
 
 def _problems(chaffs: Collection[Chaff], assignment: Assignment) -> Iterator[str]:

@@ -20,11 +20,13 @@ from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.gradients import Gradients
 from grader.judge.pictures import Pictures
+from grader.judge.players import Answered
 from grader.judge.rules.checks import RuleChecks
 from grader.judge.student import Student
 
 ENTRY = pytest.StashKey[Entry]()
 PLAY = pytest.StashKey[Play]()
+ANSWERED = pytest.StashKey[Answered]()
 PART = pytest.StashKey["Part"]()
 
 
@@ -70,6 +72,7 @@ class Fixtures:
         seed_generators(play.draw.judges_seed)
         yield play
         play.close()
+        item.stash[ANSWERED] = play.answered
         del item.stash[PLAY]
 
     @pytest.fixture

@@ -18,9 +18,11 @@ from grader.contract.report import write_atomically
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
-from grader.judge.fixtures import ENTRY, PART, PLAY, Fixtures, Part
+from grader.judge.fixtures import ANSWERED, ENTRY, PART, PLAY, Fixtures, Part
+from grader.judge.hints import Hints, with_hint
 from grader.judge.order import Order, understudy_of
 from grader.judge.outcome import grader_error, unusable_answer, verdict_from_json, verdict_of, verdict_to_json
+from grader.judge.players import Answered
 
 VERDICT = "scratchgrade_verdict"
 LOADING = "scratchgrade_loading"
@@ -33,6 +35,7 @@ class Judging:
         self.order = order
         self.bench = Bench(order)
         self.fixtures = Fixtures(self.bench)
+        self.hints = Hints(order, self.bench.assignment)
 
     @cached_property
     def understudy(self) -> Bench:
@@ -77,18 +80,47 @@ class Judging:
 
         A check that failed runs again with the reference's version of what its question relies on. A check that raised
         an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
+        A check that failed may run on other draws and on chaffs, too, for a hint (see :mod:`grader.judge.hints`).
         """
-        reports = self._run(item, nextitem, Part(self.bench))
+        part = Part(self.bench)
+        reports = self._run(item, nextitem, part)
+        answered = _answered(item)
         if self._may_rely(item, reports):
-            again = self._run(item, nextitem, Part(self.bench, patched=True))
-            reports = again if _status(again) is Status.PASSED else reports
+            patched = Part(self.bench, patched=True)
+            again = self._run(item, nextitem, patched)
+            if _status(again) is Status.PASSED:
+                reports = again
+            elif _status(again) is Status.FAILED:
+                # Without other functions' mistakes its own is easier to recognise.
+                part, answered = patched, _answered(item)
         if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
             sound = _status(self._run(item, nextitem, Part(self.understudy, trusted=True))) is Status.PASSED
             reports = [_blame_the_answer(report) for report in reports] if sound else reports
+        if self.order.hints and _status(reports) is Status.FAILED:
+            self._look_for_hint(item, nextitem, reports, part, answered)
         return reports
+
+    def _look_for_hint(
+        self,
+        item: pytest.Item,
+        nextitem: pytest.Item | None,
+        reports: list[pytest.TestReport],
+        part: Part,
+        answered: Answered,
+    ) -> None:
+        def run(other: Part) -> Answered:
+            self._run(item, nextitem, other)
+            return _answered(item)
+
+        for report in reports:
+            verdict = verdict_in(report)
+            if verdict is not None and report.when == "call":
+                hint = self.hints.hint(verdict, part, answered, run)
+                setattr(report, VERDICT, verdict_to_json(with_hint(verdict, hint)))
 
     def _run(self, item: pytest.Item, nextitem: pytest.Item | None, part: Part) -> list[pytest.TestReport]:
         item.stash[PART] = part
+        item.stash[ANSWERED] = Answered()
         assert isinstance(item, pytest.Function)
         forget(item)
         if hasattr(item, "_request"):
@@ -148,7 +180,7 @@ class Judging:
         assert isinstance(item, pytest.Function)
         play = item.stash.get(PLAY, None)
         verdict = verdict_of(entry, play, error, given(item, "__score__"))
-        if play is not None and verdict.status is not Status.PASSED:
+        if play is not None and verdict.status is not Status.PASSED and not item.stash[PART].draw:
             play.bench.lose(play, limit=verdict.status is Status.TIMEOUT)
         if play is not None and play.patched and verdict.status is Status.PASSED:
             names = ", ".join(play.question.relies_on)
@@ -182,6 +214,11 @@ def _is_of_the_submission(error: BaseException, when: str) -> bool:
     if when == "teardown":
         return False
     return when == "call" or isinstance(error, SubmissionProblem | pytest.skip.Exception | pytest.xfail.Exception)
+
+
+def _answered(item: pytest.Item) -> Answered:
+    """What was answered in the last run of a check."""
+    return item.stash.get(ANSWERED, Answered())
 
 
 def verdict_in(report: pytest.TestReport) -> Verdict | None:

@@ -8,7 +8,7 @@ import itertools
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,15 @@ from grader.judge.process import NotOurs, Watched
 from grader.judge.zygote import ZygoteError, connect
 
 REPLY = Budget(cpu_seconds=30.0, wall_seconds=60.0)
+
+MOST_ANSWERS = 12
+"""So many answers of a check are kept for those who want to compare them with others'."""
+
+UNANSWERED = ("begin", "patch")
+"""Requests whose answers say nothing about a submission."""
+
+RAISED = object()
+"""Stands among the answers of a player for one that it did not give."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,25 @@ class Stage:
     scratch: Path
     shared: Path | None
     load_seconds: float
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a player answered first in one run of a check.
+
+    Attributes:
+        first: the first answers; :data:`RAISED` where an error came instead.
+        more: whether it gave more.
+        cpu_seconds: the player's computing time for these.
+    """
+
+    first: tuple[object, ...] = ()
+    more: bool = False
+    cpu_seconds: float = 0.0
+
+
+class Enough(Exception):
+    """A run that was made for its first answers can end: they have come."""
 
 
 class Loader:
@@ -279,7 +307,10 @@ class _Pipes:
 
 
 class Player:
-    """A process that plays one check. Calls return plain data; what is not plain stays there and is known by number."""
+    """A process that plays one check. Calls return plain data; what is not plain stays there and is known by number.
+
+    Where ``ends_early`` is set, :class:`Enough` is raised once the first answers have come.
+    """
 
     def __init__(
         self,
@@ -296,6 +327,8 @@ class Player:
         self.channel = Channel(pipes.requests, pipes.answers, pipes.output, watched, how_it_ended)
         self.objects = Objects()
         self.limit = Limit(watched, REPLY)
+        self.answered = Answered()
+        self.ends_early = False
         self._numbers = itertools.count(1)
 
     def begin(self, seed: int, budget: Budget) -> None:
@@ -316,7 +349,24 @@ class Player:
         except Unsendable as error:
             # The check's author handed in something that cannot cross: a bug of ours.
             raise TypeError(f"an argument cannot be sent to the player: {error}") from error
-        return self._await(number)
+        if message["op"] in UNANSWERED:
+            return self._await(number)
+        try:
+            value, answer = self._await(number)
+        except SubmissionProblem:
+            self._note(RAISED)
+            raise
+        self._note(value)
+        return value, answer
+
+    def _note(self, answer: object) -> None:
+        before = self.answered
+        if len(before.first) < MOST_ANSWERS:
+            self.answered = Answered((*before.first, answer), False, self.watched.cpu_seconds())
+        elif not before.more:
+            self.answered = replace(before, more=True)
+            if self.ends_early:
+                raise Enough
 
     def _await(self, number: int) -> tuple[Any, dict[str, Any]]:
         while True:

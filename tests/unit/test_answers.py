@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grader.judge.answers import same_answers, say_little
+from grader.judge.answers import same, say_little
 
 X = torch.tensor([[1.0, 2.5], [3.0, -4.0]], dtype=torch.float64)
 NAN = torch.tensor([1.0, float("nan")])
@@ -21,10 +21,12 @@ NAN = torch.tensor([1.0, float("nan")])
         ([{"W": X, "b": 3}], [{"W": X.clone(), "b": 3}]),
         (["abc", None, True], ["abc", None, True]),
         ([object()], [object()]),
+        ([2.5], [torch.tensor(2.5)]),
+        ([(X, 1.5)], [[X, 1.5]]),
     ],
 )
 def test_the_same(one: list[object], other: list[object]) -> None:
-    assert same_answers(one, other)
+    assert same(one, other)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +45,11 @@ def test_the_same(one: list[object], other: list[object]) -> None:
         ([None], [X]),
         ([3], [4]),
         ([3], [3.0]),
+        ([X], [X.numpy().astype("float32")]),
     ],
 )
 def test_not_the_same(one: list[object], other: list[object]) -> None:
-    assert not same_answers(one, other)
+    assert not same(one, other)
 
 
 @pytest.mark.parametrize("answers", [[], [3], [True, None], [torch.arange(8)], [{"k": [1, 2]}], ["text"]])

@@ -1,0 +1,131 @@
+"""Hints: a submission that answers as a chaff does gets the chaff's hint, on a copy of the toy course."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from grader.contract.course import Course
+from grader.contract.report import from_json
+from grader.contract.verdict import Verdict
+from grader.grading.grade import Setting
+from grader.grading.job import Job
+from grader.grading.run import Run
+from grader.judge.prepare import Options
+
+CHAFFS = """
+[[chaff]]
+name = "doubled"
+function = "vectors.dot"
+old = "(x * y).sum()"
+new = "2 * (x * y).sum()"
+fails = ["1.1"]
+hint = "Each product is counted twice."
+
+[[chaff]]
+name = "halved"
+function = "vectors.dot"
+old = "(x * y).sum()"
+new = "(x * y).sum() / 2"
+fails = ["1.1"]
+hint = "Each product is halved."
+
+[[chaff]]
+name = "squares"
+function = "vectors.norms"
+old = ".sqrt()"
+new = ""
+fails = ["2"]
+hint = "The root is missing."
+
+[[chaff]]
+name = "unchanged"
+function = "vectors.unit"
+old = "x / torch.sqrt(dot(x, x))"
+new = "x + 0"
+fails = ["3.1"]
+hint = "x is not divided by its length."
+
+[[chaff]]
+name = "flat"
+function = "fitting.Line.fit"
+old = "self.slope = dot(dx, dy)"
+new = "self.slope = 0 * dot(dx, dy)"
+fails = ["4"]
+hint = "The slope is always 0."
+"""
+
+
+@pytest.fixture
+def course(toy: Path, tmp_path: Path) -> Course:
+    """The toy course with chaffs."""
+    root = tmp_path / "course"
+    shutil.copytree(toy, root)
+    (root / "assignments" / "warmup" / "chaffs.toml").write_text(CHAFFS)
+    return Course(root)
+
+
+@pytest.fixture
+def graded(course: Course, address: Path, tmp_path: Path):
+    """``graded((file, old, new), ...)``: the hints, by number, on the reference with these replacements."""
+
+    def grade(*changes: tuple[str, str, str]) -> dict[str, str]:
+        upload = tmp_path / "upload"
+        shutil.copytree(course.root / "reference" / "warmup", upload)
+        for file, old, new in changes:
+            text = (upload / file).read_text()
+            assert old in text
+            (upload / file).write_text(text.replace(old, new))
+        job = Job("upload", upload, tmp_path / "out")
+        setting = Setting(course.root, course.assignment("warmup"), Options(seed="s"), address)
+        finished = next(each for each in Run([job], setting, 1) if each is not None)
+        assert not finished.grader_failed, finished.log
+        return {verdict.number: hint_of(verdict) for verdict in from_json(job.report.read_text()).verdicts}
+
+    return grade
+
+
+def hint_of(verdict: Verdict) -> str:
+    return verdict.explanation.hint if verdict.explanation is not None else ""
+
+
+def test_who_answers_as_a_chaff_does_gets_its_hint(graded) -> None:
+    hints = graded(("vectors.py", "return (x * y).sum()", "total = x @ y\n    return total + total"))
+    assert hints["1.1"] == "Each product is counted twice."
+
+
+def test_who_answers_in_another_way_gets_no_chaffs_hint(graded) -> None:
+    assert graded(("vectors.py", "return (x * y).sum()", "return 3 * x.mean() + (x * y).sum()"))["1.1"] == ""
+
+
+def test_two_explanations_are_none(graded, course) -> None:
+    path = course.root / "assignments" / "warmup" / "chaffs.toml"
+    path.write_text(CHAFFS.replace("(x * y).sum() / 2", "(x * y).sum() * 4 / 2"))
+    hint = graded(("vectors.py", "return (x * y).sum()", "return 2 * (x * y).sum()"))["1.1"]
+    assert hint not in ("Each product is counted twice.", "Each product is halved.")
+
+
+def test_a_hint_is_found_beside_the_mistake_of_another_function(graded) -> None:
+    hints = graded(
+        ("vectors.py", "x / torch.sqrt(dot(x, x))", "x * 1"), ("vectors.py", "(x * y).sum()", "(y * x * x).sum()")
+    )
+    assert hints["3.1"] == "x is not divided by its length."
+
+
+def test_objects_that_stay_in_the_player_are_followed(graded) -> None:
+    hints = graded(("fitting.py", "self.slope = dot(dx, dy) / dot(dx, dx)", "self.slope = x.mean() * 0"))
+    assert "The slope is always 0." in hints.values()
+
+
+def test_hidden_checks_get_no_hint(graded) -> None:
+    hints = graded(("vectors.py", ".sqrt()", ""))
+    assert (hints["2.1"], hints["2.2"]) == ("The root is missing.", "")
+
+
+def test_a_chaff_that_cannot_be_used_is_passed_over(graded, course) -> None:
+    path = course.root / "assignments" / "warmup" / "chaffs.toml"
+    path.write_text(CHAFFS.replace('old = "(x * y).sum()"\nnew = "(x * y).sum() / 2"', 'old = "no such"\nnew = "x"'))
+    hints = graded(("vectors.py", "return (x * y).sum()", "return 2 * (x * y).sum()"))
+    assert hints["1.1"] == "Each product is counted twice."
