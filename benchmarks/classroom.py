@@ -2,8 +2,8 @@
 
     python benchmarks/classroom.py [--count 500] [--jobs 2] [--keep FOLDER]
 
-Half of the class is wrong in a known way (chaffs, one or two at a time, and mutants of the reference); the rest is right
-in many shapes, attacks the grader (the attacks of ``tests/attacks``, within functions of A2), or cannot be opened.
+Half of the class is wrong in a known way (chaffs, one or two at a time, and mutants of the reference); the rest is
+right in many shapes, attacks the grader (as ``tests/attacks`` does, within functions of A2), or cannot be opened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAMPLE_SECONDS = 0.5
 
 
 class Cost(NamedTuple):
-    """What a grading took: seconds on the clock, of computing altogether and below the zygote, and bytes at the peak."""
+    """What a grading took: seconds on the clock, of computing in all and below the zygote, and bytes at the peak."""
 
     wall: float
     cpu: float

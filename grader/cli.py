@@ -13,11 +13,22 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_class, cli_data, cli_doctor, cli_gradescope, cli_student, cli_validate
+from grader import (
+    __version__,
+    cli_class,
+    cli_cluster,
+    cli_data,
+    cli_doctor,
+    cli_gradescope,
+    cli_student,
+    cli_validate,
+)
 from grader.contract.signals import terminations_as_interruptions
 from grader.exits import Exit, UsageError
 
@@ -69,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("-a", "--assignment", required=True, help="name of the assignment, such as a2")
     grade.add_argument("-o", "--out", type=Path, default=Path("out"), help="folder for the reports (default: out)")
     cli_class.add_arguments(grade)
+    cli_cluster.add_arguments(grade)
     _add_choices(grade)
     cli_doctor.add_option(grade)
     grade.set_defaults(run=_grade)
@@ -136,7 +148,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 def _grade(options: argparse.Namespace) -> Exit:
     from grader.grading.found import chosen_jobs, find_class
-    from grader.grading.journal import opened
+    from grader.grading.journal import circumstances, opened
     from grader.pages.changes import changes_table
     from grader.pages.files import CLASS_PAGE
     from grader.pages.terminal import console
@@ -144,7 +156,14 @@ def _grade(options: argparse.Namespace) -> Exit:
     cli_doctor.require(options.require_confinement)
     course = _course(options.course)
     assignment = course.assignment(options.assignment)
-    at_once = options.jobs or cli_class.default_jobs()
+    choices = _choices(options)
+    around = circumstances(assignment, repr(choices))
+    machines: Callable[[], AbstractContextManager[cli_class.Start]]
+    if cli_cluster.wanted(options):
+        machines = partial(cli_cluster.on_workers, options, choices, around)
+    else:
+        at_once = options.jobs or cli_class.default_jobs()
+        machines = partial(cli_class.on_this_machine, assignment, course, choices, at_once)
     with tempfile.TemporaryDirectory(prefix="class-") as staging:
         found = find_class(options.paths, assignment, options.out, Path(staging), options.roster)
         for remark in found.remarks:
@@ -153,9 +172,14 @@ def _grade(options: argparse.Namespace) -> Exit:
         with opened(options.out) as journal:
             if options.failed:
                 chosen = cli_class.lost_a_check(chosen, journal)
-            again = options.again or options.failed
             finished = cli_class.run_with_journal(
-                found.jobs, chosen, assignment, course, _choices(options), at_once, journal, again
+                found.jobs,
+                chosen,
+                around,
+                machines,
+                journal,
+                label=assignment.name,
+                again=options.again or options.failed,
             )
             cli_class.show(finished, assignment.content.title, options.out, found.platform)
     if options.diff:
@@ -234,7 +258,8 @@ def _demo(options: argparse.Namespace) -> Exit:
                 upload = Path(folder) / name / variant.name
                 write_variant(variant, assignment, upload)
                 jobs.append(Job(variant.name, upload, options.out / name / variant.name))
-            ended = list(cli_class.run(jobs, assignment, course, Options(seed="demo"), options.jobs, address))
+            start = cli_class.local_start(assignment, course, Options(seed="demo"), options.jobs, address)
+            ended = list(cli_class.run(jobs, start, assignment.name))
             graded = sorted(ended, key=lambda each: jobs.index(each.job))
             cli_class.show(graded, f"{name}: {assignment.content.title}", options.out / name)
             finished += graded

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from grader.exits import UsageError
 
@@ -53,6 +53,19 @@ def default_jobs() -> int:
     return max(1, min(cores, int(psutil.virtual_memory().available // _MEMORY_OF_A_JUDGE)))
 
 
+class Whole(Protocol):
+    """A run over submissions: each as it ends, and ``None`` now and then."""
+
+    doing: str
+    """What takes long just now, in a few words."""
+
+    def __iter__(self) -> Generator[Finished | None, None, None]: ...
+
+
+Start = Callable[[Sequence["Job"]], "Whole | Run"]
+"""Starts a run over some submissions."""
+
+
 @contextmanager
 def grading() -> Iterator[Callable[[], Path]]:
     """The zygote; yields what waits for its address."""
@@ -62,20 +75,32 @@ def grading() -> Iterator[Callable[[], Path]]:
         yield address
 
 
-def run(
-    jobs: list[Job], assignment: Assignment, course: Course, choices: Options, at_once: int, address: Callable[[], Path]
-) -> Iterator[Finished]:
-    """Grades ``jobs`` and writes what is made of each report; each as it ends, with a bar on the terminal."""
+@contextmanager
+def on_this_machine(assignment: Assignment, course: Course, choices: Options, at_once: int) -> Iterator[Start]:
+    """Runs in processes of this machine, ``at_once`` submissions at a time."""
+    with grading() as address:
+        yield local_start(assignment, course, choices, at_once, address)
+
+
+def local_start(
+    assignment: Assignment, course: Course, choices: Options, at_once: int, address: Callable[[], Path]
+) -> Start:
+    """Runs on the zygote that ``address`` waits for."""
     from grader.grading.grade import Setting
     from grader.grading.run import Run
     from grader.judge import reference
 
     reference.load(assignment)
     setting = Setting(course.root, assignment, choices, address())
+    return lambda jobs: Run(jobs, setting, at_once)
+
+
+def run(jobs: Sequence[Job], start: Start, label: str) -> Iterator[Finished]:
+    """Grades ``jobs`` and writes what is made of each report; each as it ends, with a bar on the terminal."""
     try:
-        whole = Run(jobs, setting, at_once)
+        whole = start(jobs)
         with closing(iter(whole)) as ended:
-            for each in _with_progress(ended, whole, len(jobs), assignment.name):
+            for each in _with_progress(ended, whole, len(jobs), label):
                 if each.unusable:
                     raise UsageError(each.unusable)
                 yield _written(each)
@@ -87,21 +112,21 @@ def run(
 def run_with_journal(
     jobs: list[Job],
     chosen: list[Job],
-    assignment: Assignment,
-    course: Course,
-    choices: Options,
-    at_once: int,
+    around: str,
+    machines: Callable[[], AbstractContextManager[Start]],
     journal: Journal,
-    again: bool,
+    *,
+    label: str,
+    again: bool = False,
 ) -> list[Finished]:
     """Grades those of ``chosen`` that the journal does not hold, or all of them where ``again`` is set.
 
-    What the grader itself failed on is tried once more in the same run. Returned are, in the order of ``jobs``, the
-    chosen ones and those others that were graded before.
+    ``around`` are the circumstances that decide verdicts beside an upload. ``machines`` makes ready what grades, if
+    anything has to be graded. What the grader itself failed on is tried once more in the same run. Returned are, in the
+    order of ``jobs``, the chosen ones and those others that were graded before.
     """
-    from grader.grading.journal import circumstances, key_of, line_of
+    from grader.grading.journal import key_of, line_of
 
-    around = circumstances(assignment, repr(choices))
     keys = {job.name: key_of(job.upload, around) for job in chosen}
     done = dict(_graded_before(jobs, {} if again else keys, set(keys), journal))
     waiting = [job for job in chosen if job.name not in done]
@@ -110,8 +135,8 @@ def run_with_journal(
     for _ in range(2):
         if not waiting:
             break
-        with grading() as address:
-            for each in run(waiting, assignment, course, choices, at_once, address):
+        with machines() as start:
+            for each in run(waiting, start, label):
                 done[each.job.name] = each
                 if each.report is not None:
                     journal.add(line_of(each.job.name, keys[each.job.name], each.report))
@@ -210,7 +235,7 @@ def _keep_what_was_graded(jobs: Sequence[Job]) -> None:
             _write(job, from_json(job.report.read_text(encoding="utf-8")))
 
 
-def _with_progress(ended: Iterator[Finished | None], run: Run, total: int, label: str) -> Iterator[Finished]:
+def _with_progress(ended: Iterator[Finished | None], run: Whole | Run, total: int, label: str) -> Iterator[Finished]:
     """Shows a bar while submissions are graded; without a thread, since judges are forked from this process."""
     from rich.console import Console
     from rich.progress import (

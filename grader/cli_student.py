@@ -99,7 +99,8 @@ def _graded(
 
     with tempfile.TemporaryDirectory(prefix="check-") as out:
         job = Job(path.resolve().name, path, Path(out))
-        (finished,) = cli_class.run([job], assignment, course, choices, 1, address)
+        start = cli_class.local_start(assignment, course, choices, 1, address)
+        (finished,) = cli_class.run([job], start, assignment.name)
         cli_class.grader_errors([finished])
         return finished.report
 

@@ -8,8 +8,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from grader.grading.grade import Setting, judge_in_this_process, plain_pytest
@@ -23,16 +24,16 @@ Judge = Callable[[Job, Setting, Path], int]
 
 
 class Run:
-    """A run over ``jobs``, at most ``at_once`` of them at a time.
+    """A run over ``jobs``, at most ``at_once`` of them at a time. Each is asked for when there is room for it.
 
     Each is done by ``judge`` in a process of its own, which ends with what that returns.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], setting: Setting, at_once: int, judge: Judge = judge_in_this_process
+        self, jobs: Iterable[Job], setting: Setting, at_once: int, judge: Judge = judge_in_this_process
     ) -> None:
         self.judge = judge
-        self.waiting = list(reversed(jobs))
+        self.waiting = iter(jobs)
         self.setting = setting
         self.at_once = max(at_once, 1)
         self.judges: dict[int, tuple[Job, Path]] = {}  # process -> its job, and the private folder of its grading
@@ -44,9 +45,7 @@ class Run:
             os.chmod(folder, 0o711)  # noqa: S103 - players reach what lies below; they cannot list it
             Path(folder, COMMON).mkdir(mode=0o700)
             try:
-                while self.waiting or self.judges:
-                    while self.waiting and len(self.judges) < self.at_once:
-                        self._start(self.waiting.pop(), Path(tempfile.mkdtemp(dir=folder)))
+                while self._fill(folder):
                     yield self._next()
             finally:
                 self._end()
@@ -56,6 +55,12 @@ class Run:
         """What takes long just now in one of the gradings, in a few words; empty where nothing does."""
         told = ((job.name, _text(folder / DOING)) for job, folder in self.judges.values())
         return next((f"{name}: {text}" for name, text in told if text), "")
+
+    def _fill(self, folder: str) -> bool:
+        """Starts as many judges as there is room for; whether there is any at work."""
+        for job in islice(self.waiting, self.at_once - len(self.judges)):
+            self._start(job, Path(tempfile.mkdtemp(dir=folder)))
+        return bool(self.judges)
 
     def _start(self, job: Job, folder: Path) -> None:
         folder.chmod(0o711)
@@ -90,12 +95,12 @@ class Run:
 
 
 @contextmanager
-def _private_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="grading-"))
+def _private_folder() -> Iterator[str]:
+    folder = tempfile.mkdtemp(prefix="grading-")
     try:
         yield folder
     finally:
-        remove(folder)
+        remove(Path(folder))
 
 
 def _wait_a_moment() -> None:
