@@ -138,25 +138,29 @@ def _watch(
     choices: Options,
     graded: Callable[[Options], Report | None],
 ) -> Exit:
-    """Checks everything, then at every save what it touched, until Ctrl-C."""
-    from grader.kit.watch import marks, touched, until_a_save
+    """Checks everything, then at every save what it touched, until Ctrl-C.
 
-    before = marks(options.path, assignment)
+    The functions that changed come first, and what runs through them once they pass.
+    """
+    from grader.contract.verdict import Status
+    from grader.kit.watch import Waiting, until_a_save
+
+    waiting = Waiting(options.path, assignment, choices.questions)
     whole = graded(choices)
     code = _shown(whole, options.open)
     try:
         while True:
             print("waiting for a save; Ctrl-C ends", file=sys.stderr, flush=True)
-            if marks(options.path, assignment) == before:
+            if not waiting.look():
                 until_a_save(options.path)
-            after = marks(options.path, assignment)
-            asked = [each for each in touched(before, after) if not choices.questions or each in choices.questions]
-            before = after
-            if asked:
-                part = graded(replace(choices, questions=tuple(asked)))
+                waiting.look()
+            for asked in waiting.rounds():
+                part = graded(replace(choices, questions=asked))
                 whole = _merged(whole, part)
                 code = _shown(part, opening=False)
                 _tell_total(whole)
+                if part is None or any(verdict.status is not Status.PASSED for verdict in part.verdicts):
+                    break
     except KeyboardInterrupt:
         return code
 
@@ -171,7 +175,7 @@ def _merged(whole: Report | None, part: Report | None) -> Report | None:
 
 def _tell_total(whole: Report | None) -> None:
     if whole is not None:
-        print(f"altogether {whole.score:g} of {whole.max_score:g} points")
+        print(f"altogether {whole.score:g} of {whole.max_score:g} points", flush=True)
 
 
 # ---------------------------------------------------------------------------------------------- submit and handout
