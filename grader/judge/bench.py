@@ -26,6 +26,7 @@ from grader.judge.channel import Budget
 from grader.judge.checkpoints import checkpoints_among
 from grader.judge.data import Data
 from grader.judge.draw import Draw
+from grader.judge.home import Home
 from grader.judge.order import DOING, Order
 from grader.judge.players import Loader, Player, Stage
 from grader.judge.rules.checks import RuleChecks
@@ -49,7 +50,9 @@ class Bench:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.assignment: Assignment = order.open_assignment()
-        self.reference: SimpleNamespace = reference.load(self.assignment)
+        self.home = Home.of(order, self.assignment)
+        loaded = reference.load(self.assignment)
+        self.reference: SimpleNamespace = self.home.seen(loaded) if self.home else loaded
         self.texts = Texts.of(order.sources, order.files)
         self.device = torch.device("cuda" if order.device == "cuda" else "cpu")
         self.data = Data(order.data, order.folder / "shared")
@@ -175,7 +178,9 @@ class Bench:
         }
 
     def close(self) -> None:
-        """Ends the loader, if one was started."""
+        """Ends the loader, if one was started, and keeps what was recorded."""
+        if self.home:
+            self.home.close()
         if "loader" in self.__dict__:
             self.loader.close()
 
@@ -226,7 +231,9 @@ class Play:
         self.patched = patched
         self.notes: list[str] = []
         self.flags: list[str] = []
-        self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check)
+        own = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check)
+        self.players_seed = own.players_seed
+        self.draw = bench.home.draw(entry.check) if bench.home else own
         share = SHORTER if question.number in bench.slow_questions else 1.0
         limits = bench.assignment.content.limits
         # A check that may compute for longer may take longer on the clock, too.
@@ -254,7 +261,7 @@ class Play:
             player = self._player = self.bench.player()
             player.objects.wrap = lambda held: RemoteObject(player, held)
             try:
-                player.begin(self.draw.players_seed, self.budget)
+                player.begin(self.players_seed, self.budget)
             except SubmissionProblem as problem:
                 # Nothing of the check has run yet. Either the submission meddles with its player, or we are at fault.
                 if not self.bench.sound:

@@ -19,6 +19,7 @@ from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdi
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
 from grader.judge.fixtures import CAST, ENTRY, PLAY, Cast, Fixtures
+from grader.judge.home import left_out
 from grader.judge.order import Order, understudy_of
 from grader.judge.outcome import grader_error, unusable_answer, verdict_from_json, verdict_of, verdict_to_json
 
@@ -45,12 +46,14 @@ class Judging:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Fixes the ledger, and leaves out what does not belong to this grading."""
         assignment, names = self.bench.assignment, self.bench.data.names
+        away = left_out(assignment.answers)
         kept: list[pytest.Item] = []
         for item in items:
             if isinstance(item, pytest.Function):
                 entry = entry_of(item, assignment)
                 question = assignment.question_of(entry.number)
-                if wanted(entry, question, names, self.order.visible_only, self.order.questions):
+                asked = wanted(entry, question, names, self.order.visible_only, self.order.questions)
+                if asked and entry.check not in away:
                     item.stash[ENTRY] = entry
                     kept.append(item)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -95,6 +98,8 @@ class Judging:
         status = _status(reports)
         question = self.bench.assignment.question_of(item.stash[ENTRY].number)
         if question is None or not question.relies_on or status in (Status.PASSED, Status.NOT_RUN, None):
+            return False
+        if self.bench.home is not None:
             return False
         return status is not Status.RULE_BROKEN or self.bench.text_of(question).broken_rule is None
 
@@ -151,6 +156,10 @@ class Judging:
             verdict = replace(
                 verdict, notes=(*verdict.notes, f"This was graded with a right version of {names}: yours made it fail.")
             )
+        if play is not None and play.bench.home and play.question.relies_on and verdict.status is not Status.PASSED:
+            names = ", ".join(play.question.relies_on)
+            told = f"This runs through {names}. At home nothing is lent: see first whether these pass."
+            verdict = replace(verdict, notes=(*verdict.notes, told))
         return _with_leaderboard(verdict, entry, given(item, "__leaderboard_value__"))
 
     @pytest.hookimpl(trylast=True)
