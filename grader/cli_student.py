@@ -46,6 +46,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     submit.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
 
+    kit = commands.add_parser("kit", help="make what students install: no reference, no hidden check")
+    kit.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which (default: all of the course)")
+    kit.add_argument("-o", "--out", type=Path, default=Path(), metavar="FOLDER", help="where to (default: here)")
+    kit.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
+    kit.set_defaults(run=_kit)
+
     handout = commands.add_parser("handout", help="what an assignment asks for, as Markdown and as a page")
     handout.add_argument("assignment", help="name of the assignment, such as a3")
     handout.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="where to (default: Markdown, printed)")
@@ -139,25 +145,29 @@ def _watch(
     choices: Options,
     graded: Callable[[Options], Report | None],
 ) -> Exit:
-    """Checks everything, then at every save what it touched, until Ctrl-C."""
-    from grader.kit.watch import marks, touched, until_a_save
+    """Checks everything, then at every save what it touched, until Ctrl-C.
 
-    before = marks(options.path, assignment)
+    The functions that changed come first, and what runs through them once they pass.
+    """
+    from grader.contract.verdict import Status
+    from grader.kit.watch import Waiting, until_a_save
+
+    waiting = Waiting(options.path, assignment, choices.questions)
     whole = graded(choices)
     code = _shown(whole, options.open)
     try:
         while True:
             print("waiting for a save; Ctrl-C ends", file=sys.stderr, flush=True)
-            if marks(options.path, assignment) == before:
+            if not waiting.look():
                 until_a_save(options.path)
-            after = marks(options.path, assignment)
-            asked = [each for each in touched(before, after) if not choices.questions or each in choices.questions]
-            before = after
-            if asked:
-                part = graded(replace(choices, questions=tuple(asked)))
+                waiting.look()
+            for asked in waiting.rounds():
+                part = graded(replace(choices, questions=asked))
                 whole = _merged(whole, part)
                 code = _shown(part, opening=False)
                 _tell_total(whole)
+                if part is None or any(verdict.status is not Status.PASSED for verdict in part.verdicts):
+                    break
     except KeyboardInterrupt:
         return code
 
@@ -172,7 +182,7 @@ def _merged(whole: Report | None, part: Report | None) -> Report | None:
 
 def _tell_total(whole: Report | None) -> None:
     if whole is not None:
-        print(f"altogether {whole.score:g} of {whole.max_score:g} points")
+        print(f"altogether {whole.score:g} of {whole.max_score:g} points", flush=True)
 
 
 # ---------------------------------------------------------------------------------------------- submit and handout
@@ -209,4 +219,26 @@ def _handout(options: argparse.Namespace) -> Exit:
         path = options.out / f"{assignment.name}.{suffix}"
         path.write_text(text, encoding="utf-8")
         print(path)
+    return Exit.OK
+
+
+# ---------------------------------------------------------------------------------------------- what students install
+
+
+def _kit(options: argparse.Namespace) -> Exit:
+    from grader.contract.course import open_course
+    from grader.kit.students import FILE, build, lay_out_course
+
+    course = open_course(options.course)
+    names = options.assignments or course.names
+    with tempfile.TemporaryDirectory(prefix="kit-") as folder, cli_class.grading() as address:
+        root = Path(folder)
+        for made in lay_out_course(course, names, root, address()):
+            print(f"{made.name}: {made.checks} checks at home; {len(made.away)} only when handed in")
+            for check in made.away:
+                print(f"  {check}")
+        content = build(course, names, root)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / FILE).write_bytes(content)
+    print(f"{options.out / FILE}: {len(content):,} bytes; no text of a reference or of a hidden check was found in it")
     return Exit.OK

@@ -191,6 +191,11 @@ class Assignment:
         """Folder of the helpers that the course supplies; may be absent."""
         return self.folder / "provided"
 
+    @property
+    def answers(self) -> Path:
+        """The reference's recorded answers, which students have in its place; absent where the reference is."""
+        return self.folder / "answers.safetensors"
+
     @cached_property
     def questions(self) -> Mapping[str, Question]:
         """Number -> question."""

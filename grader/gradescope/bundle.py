@@ -101,7 +101,7 @@ def make(course: Course, name: str, data: Sequence[str] = (), seed: str = "") ->
     members = [
         *(Member(script, files(__package__).joinpath("files", script).read_bytes()) for script in _SCRIPTS),
         Member(BUNDLE, manifest.to_json().encode()),
-        Member(CONSTRAINTS, _constraints().read_bytes()),
+        Member(CONSTRAINTS, pinned_versions().read_bytes()),
         Member(wheel.FILE, wheel.build()),
         *_course(assignment),
         *packs,
@@ -154,7 +154,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
-def _constraints() -> Path:
+def pinned_versions() -> Path:
     """The pinned versions: in the package where it is installed, beside it in its repository."""
     for path in (_PACKAGE / CONSTRAINTS, _PACKAGE.parent / CONSTRAINTS):
         if path.is_file():

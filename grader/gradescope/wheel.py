@@ -9,6 +9,7 @@ import base64
 import hashlib
 import io
 import zipfile
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -62,16 +63,39 @@ def _description() -> dict[str, bytes]:
     return {f"{_INFO}/{name}": (text or "").encode() for name, text in {**about, "WHEEL": wheel}.items()}
 
 
-def build() -> bytes:
-    """The wheel. Raises :class:`WheelError`."""
-    content = files()
+def build(also: Mapping[str, bytes] | None = None, label: str = "") -> bytes:
+    """The wheel, with the files ``also`` (path -> content). Raises :class:`WheelError`.
+
+    ``label`` tells it from the usual one: it becomes part of the version, as in ``1.0+label``; see :func:`file_name`.
+    """
+    content = {**_labelled(files(), label), **(also or {})}
+    info = _info(label)
     record = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in content.items()]
-    content[f"{_INFO}/RECORD"] = "\n".join([*record, f"{_INFO}/RECORD,,", ""]).encode()
+    content[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, data in content.items():
             archive.writestr(entry(name), data, compresslevel=9)
     return packed.getvalue()
+
+
+def file_name(label: str) -> str:
+    """Name of the file of a wheel with this label."""
+    return f"{_info(label).removesuffix('.dist-info')}-py3-none-any.whl"
+
+
+def _info(label: str) -> str:
+    return _INFO.replace(__version__, f"{__version__}+{label}") if label else _INFO
+
+
+def _labelled(content: Mapping[str, bytes], label: str) -> dict[str, bytes]:
+    """The files of a wheel under another version."""
+    renamed = {name.replace(_INFO, _info(label), 1): data for name, data in content.items()}
+    if label:
+        about = f"{_info(label)}/METADATA"
+        line = f"\nVersion: {__version__}"
+        renamed[about] = renamed[about].replace(line.encode(), f"{line}+{label}".encode(), 1)
+    return renamed
 
 
 def _digest(data: bytes) -> str:

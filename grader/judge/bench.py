@@ -27,6 +27,7 @@ from grader.judge.channel import Budget
 from grader.judge.checkpoints import checkpoints_among
 from grader.judge.data import Data
 from grader.judge.draw import Draw
+from grader.judge.home import Home
 from grader.judge.order import DOING, Order
 from grader.judge.players import Answered, Loader, Player, Stage
 from grader.judge.rules.checks import RuleChecks
@@ -50,7 +51,9 @@ class Bench:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.assignment: Assignment = order.open_assignment()
-        self.reference: SimpleNamespace = reference.load(self.assignment)
+        self.home = Home.of(order, self.assignment)
+        loaded = reference.load(self.assignment)
+        self.reference: SimpleNamespace = self.home.seen(loaded) if self.home else loaded
         self.texts = Texts.of(order.sources, order.files)
         self.device = torch.device("cuda" if order.device == "cuda" else "cpu")
         self.data = Data(order.data, order.folder / "shared")
@@ -176,7 +179,9 @@ class Bench:
         }
 
     def close(self) -> None:
-        """Ends the loader, if one was started."""
+        """Ends the loader, if one was started, and keeps what was recorded."""
+        if self.home:
+            self.home.close()
         if "loader" in self.__dict__:
             self.loader.close()
 
@@ -235,7 +240,9 @@ class Play:
         self.notes: list[str] = []
         self.flags: list[str] = []
         self.pictures: list[Picture] = []
-        self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check + draw)
+        own = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check + draw)
+        self.players_seed = own.players_seed
+        self.draw = bench.home.draw(entry.check + draw) if bench.home else own
         share = SHORTER if question.number in bench.slow_questions else 1.0
         limits = bench.assignment.content.limits
         # A check that may compute for longer may take longer on the clock, too.
@@ -266,7 +273,7 @@ class Play:
             player.ends_early = self._ends_early
             player.objects.wrap = lambda held: RemoteObject(player, held)
             try:
-                player.begin(self.draw.players_seed, self.budget)
+                player.begin(self.players_seed, self.budget)
             except SubmissionProblem as problem:
                 # Nothing of the check has run yet. Either the submission meddles with its player, or we are at fault.
                 if not self.bench.sound:

@@ -38,6 +38,7 @@ class Order:
         visible_only: leave out checks that a student may not see.
         questions: numbers of the questions that are asked; empty for all of them.
         hints: whether known mistakes are looked for in what fails.
+        record: where the reference's answers are to be recorded; ``None`` but for that.
         required: level of confinement below which nothing of the submission runs; empty for any.
         report: where the report is written.
         policy: differences from the usual confinement of players, for lesser machines.
@@ -58,6 +59,7 @@ class Order:
     visible_only: bool = False
     questions: tuple[str, ...] = ()
     hints: bool = True
+    record: Path | None = None
     required: str = ""
     report: Path | None = None
     policy: dict[str, Any] = field(default_factory=dict)

@@ -28,6 +28,7 @@ class Options:
         data: path of the data set; empty for none.
         visible_only: leave out checks that a student may not see.
         questions: numbers of the questions that are asked; empty for all of them.
+        record: where the reference's answers are to be recorded; ``None`` but for that.
         memory_mb: the most that a player may use beyond what the interpreter takes, in MiB, where the machine has less
             than the assignment allows; ``None`` for what the assignment allows.
         required: level of confinement below which nothing of a submission runs; empty for any.
@@ -39,6 +40,7 @@ class Options:
     data: str = ""
     visible_only: bool = False
     questions: tuple[str, ...] = ()
+    record: Path | None = None
     memory_mb: int | None = None
     required: str = ""
     policy: dict[str, Any] = field(default_factory=dict)
@@ -100,6 +102,7 @@ def prepare(
         data=options.data,
         visible_only=options.visible_only,
         questions=options.questions,
+        record=options.record,
         required=options.required,
         report=report,
         policy={**_policy(assignment, options), **options.policy},

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from grader.contract.assignment import Assignment, Question
@@ -26,8 +27,16 @@ def until_a_save(path: Path) -> None:
         next(saves)
 
 
-def marks(upload: Path, assignment: Assignment) -> dict[str, str]:
-    """Number of a question -> a digest of everything in the submission that its checks run through.
+@dataclass(frozen=True)
+class Mark:
+    """Digests of a question's own function, and of everything in the submission that its checks run through."""
+
+    own: str
+    whole: str
+
+
+def marks(upload: Path, assignment: Assignment) -> dict[str, Mark]:
+    """The mark of every question, by its number.
 
     Layout and comments do not count. Empty where the upload cannot be taken in.
     """
@@ -41,18 +50,60 @@ def marks(upload: Path, assignment: Assignment) -> dict[str, str]:
         return {question.number: _mark(question, texts, sources) for question in assignment.content.questions}
 
 
-def touched(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
-    """The questions whose mark changed."""
+def touched(before: Mapping[str, Mark], after: Mapping[str, Mark]) -> tuple[str, ...]:
+    """The questions that a change concerns."""
     return tuple(number for number, mark in after.items() if before.get(number) != mark)
 
 
-def _mark(question: Question, texts: Texts, sources: Mapping[str, tuple[str, str]]) -> str:
-    total = hashlib.sha256()
+class Waiting:
+    """The questions that were touched and not asked yet.
+
+    Args:
+        upload: the submission.
+        assignment: what it answers.
+        only: numbers of the questions that are asked at all; empty for all of them.
+    """
+
+    def __init__(self, upload: Path, assignment: Assignment, only: Collection[str] = ()) -> None:
+        self.upload = upload
+        self.assignment = assignment
+        self.only = only
+        self._marks = marks(upload, assignment)
+        self._at_work: list[str] = []
+        self._touched: dict[str, None] = {}
+
+    def look(self) -> bool:
+        """Takes down what changed since the last look; returns whether anything did."""
+        before, self._marks = self._marks, marks(self.upload, self.assignment)
+        found = [each for each in touched(before, self._marks) if not self.only or each in self.only]
+        own = [each for each in found if each not in before or before[each].own != self._marks[each].own]
+        self._at_work = own or self._at_work
+        self._touched.update(dict.fromkeys(found))
+        return bool(found)
+
+    def rounds(self) -> Iterator[tuple[str, ...]]:
+        """What to ask first, the functions that changed themselves; then what runs through them.
+
+        Who stops after the first round keeps the second one waiting.
+        """
+        for asked in (self._at_work, self._touched):
+            numbers = tuple(each for each in asked if each in self._touched)
+            for each in numbers:
+                del self._touched[each]
+            if numbers:
+                yield numbers
+
+
+def _mark(question: Question, texts: Texts, sources: Mapping[str, tuple[str, str]]) -> Mark:
+    own, whole = hashlib.sha256(), hashlib.sha256()
     for path in _run_through(question):
-        for reached in texts.reached(path):
-            total.update(f"{reached.module.name}.{reached.name} {ast.dump(reached.node)}\n".encode())
-    total.update(_around(sources.get(question.module, ("", ""))[1]).encode())
-    return total.hexdigest()
+        for place, reached in enumerate(texts.reached(path)):
+            text = f"{reached.module.name}.{reached.name} {ast.dump(reached.node)}\n".encode()
+            whole.update(text)
+            if path == question.function and place == 0:
+                own.update(text)
+    whole.update(_around(sources.get(question.module, ("", ""))[1]).encode())
+    return Mark(own.hexdigest(), whole.hexdigest())
 
 
 def _run_through(question: Question) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grader.contract.course import Course, default_course
-from grader.kit.watch import marks, touched
+from grader.kit.watch import Waiting, marks, touched
 
 TOY = Course(Path(__file__).parents[1] / "toy_course").assignment("warmup")
 
@@ -55,3 +55,23 @@ def test_a_forward_pass_touches_its_backward_pass(tmp_path):
 
 def test_what_cannot_be_taken_in_has_no_marks(tmp_path):
     assert marks(tmp_path / "absent", TOY) == {}
+
+
+def test_what_changed_itself_is_asked_before_what_runs_through_it(folder):
+    waiting = Waiting(folder, TOY)
+    assert not waiting.look()
+    assert list(waiting.rounds()) == []
+    vectors = folder / "vectors.py"
+    vectors.write_text(vectors.read_text().replace("(x * y).sum()", "(y * x).sum()"))
+    assert waiting.look()
+    assert next(waiting.rounds()) == ("1",)
+    assert list(waiting.rounds()) == [("3", "4")]
+    assert list(waiting.rounds()) == []
+
+
+def test_only_some_questions_wait(folder):
+    waiting = Waiting(folder, TOY, only=("3",))
+    vectors = folder / "vectors.py"
+    vectors.write_text(vectors.read_text().replace("(x * y).sum()", "(y * x).sum()"))
+    assert waiting.look()
+    assert list(waiting.rounds()) == [("3",)]
