@@ -65,7 +65,7 @@ class Rule:
         return got
 
     def walk(self, config, settings, steps, dtype=torch.float64, size=1.0):
-        """Steps along gradients of this size, each with its next_w compared. Returns the last config and the right one."""
+        """Steps along gradients of this size; every next_w is compared. Returns the last config and the right one."""
         w = self.draw.normal(4, 5, dtype=dtype)
         mine, right = w, w
         for step in range(1, steps + 1):

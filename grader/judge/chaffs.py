@@ -110,7 +110,7 @@ def known_chaffs(assignment_folder: Path) -> tuple[Chaff, ...]:
     """
     try:
         return _parsed(assignment_folder / FILE)
-    except AssignmentError:
+    except (AssignmentError, OSError):
         return ()
 
 

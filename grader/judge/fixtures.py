@@ -35,13 +35,13 @@ class Part:
     """Whose code a run of a check plays, and on which draw.
 
     Attributes:
-        bench: the code.
+        bench: gives the code; asked within the run, so that what goes wrong there is an error of this check.
         patched: whether what the question relies on is replaced by the reference's version.
         trusted: whether the code is the course's own, to which its rules do not apply.
         draw: added to the name of the check, for other draws than its own.
     """
 
-    bench: Bench
+    bench: Callable[[], Bench]
     patched: bool = False
     trusted: bool = False
     draw: str = ""
@@ -68,7 +68,7 @@ class Fixtures:
         mark = item.get_closest_marker("time_limit")
         seconds = mark.kwargs["cpu_seconds"] if mark else self.bench.assignment.content.limits.cpu_seconds
         part = item.stash[PART]
-        play = item.stash[PLAY] = Play(part.bench, entry, question, seconds, part.patched, part.draw)
+        play = item.stash[PLAY] = Play(part.bench(), entry, question, seconds, part.patched, part.draw)
         seed_generators(play.draw.judges_seed)
         yield play
         play.close()

@@ -58,7 +58,7 @@ class Hints:
         self._order = order
         self._assignment = assignment
         self._left = budget or HintBudget()
-        self._variants: dict[str, Modules | None] = {}
+        self._variants: dict[str, Modules] = {}
         self._found: dict[str, Chaff] = {}  # question -> the mistake that an earlier check of it showed
 
     @cached_property
@@ -128,23 +128,25 @@ class Hints:
 
     def _fits(self, chaff: Chaff | None, answered: Answered, draw: str, run: Run) -> bool:
         """Whether the chaff, or the reference itself, answers as the submission did."""
-        modules = self._variant(chaff) if self._is_left else None
-        if modules is None:
+        if not self._is_left:
             return False
         self._left.rehearsals -= 1
-        self._rehearsal.stage(modules, answered)
-        run(Part(self._rehearsal, trusted=True, draw=draw))
-        return self._rehearsal.alike
+        staged: list[Rehearsal] = []
 
-    def _variant(self, chaff: Chaff | None) -> Modules | None:
+        def bench() -> Rehearsal:
+            self._rehearsal.stage(self._variant(chaff), answered)
+            staged.append(self._rehearsal)
+            return self._rehearsal
+
+        run(Part(bench, trusted=True, draw=draw))
+        # A chaff that does not fit the reference any more, which grader validate tells, does not get so far.
+        return bool(staged) and staged[0].alike
+
+    def _variant(self, chaff: Chaff | None) -> Modules:
         name = chaff.name if chaff is not None else ""
         if name not in self._variants:
-            try:
-                texts = texts_of(chaff, self._assignment) if chaff is not None else {}
-            except ValueError:  # it does not fit the reference any more, which grader validate tells
-                self._variants[name] = None
-            else:
-                self._variants[name] = variant_of(self._assignment, texts)
+            texts = texts_of(chaff, self._assignment) if chaff is not None else {}
+            self._variants[name] = variant_of(self._assignment, texts)
         return self._variants[name]
 
 

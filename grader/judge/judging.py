@@ -85,11 +85,11 @@ class Judging:
         an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
         A check that failed may run on other draws and on chaffs, too, for a hint (see :mod:`grader.judge.hints`).
         """
-        part = Part(self.bench)
+        part = Part(lambda: self.bench)
         reports = self._run(item, nextitem, part)
         answered = _answered(item)
         if self._may_rely(item, reports):
-            patched = Part(self.bench, patched=True)
+            patched = Part(lambda: self.bench, patched=True)
             again = self._run(item, nextitem, patched)
             if _status(again) is Status.PASSED:
                 reports = again
@@ -98,7 +98,7 @@ class Judging:
                 part, answered = patched, _answered(item)
         if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
             sound = self._at_home or (
-                _status(self._run(item, nextitem, Part(self.understudy, trusted=True))) is Status.PASSED
+                _status(self._run(item, nextitem, Part(lambda: self.understudy, trusted=True))) is Status.PASSED
             )
             reports = [_blame_the_answer(report) for report in reports] if sound else reports
         if self.order.hints and not self._at_home and _status(reports) is Status.FAILED:

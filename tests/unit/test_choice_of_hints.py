@@ -38,7 +38,7 @@ class Stage:
         return self.says(self.name, self.draw)
 
     def run(self, part: Part) -> Answered:
-        if part.bench is not SUBMISSION:
+        if part.bench() is not SUBMISSION:
             self.draw = part.draw
             self.runs.append((self.name, part.draw))
         return FRACTION
@@ -68,7 +68,7 @@ def hints(monkeypatch: pytest.MonkeyPatch):
 
 
 def hint(made: tuple[Hints, Stage], verdict: Verdict = FAILED, answered: Answered = FRACTION) -> str:
-    return made[0].hint(verdict, Part(SUBMISSION), answered, made[1].run)
+    return made[0].hint(verdict, Part(lambda: SUBMISSION), answered, made[1].run)
 
 
 def test_the_one_that_answers_alike_on_two_draws_is_named(hints) -> None:
