@@ -154,6 +154,8 @@ def _grade(options: argparse.Namespace) -> Exit:
     from grader.pages.terminal import console
 
     cli_doctor.require(options.require_confinement)
+    if options.similar:
+        cli_class.require_comparison()
     course = _course(options.course)
     assignment = course.assignment(options.assignment)
     choices = _choices(options)
@@ -181,7 +183,8 @@ def _grade(options: argparse.Namespace) -> Exit:
                 label=assignment.name,
                 again=options.again or options.failed,
             )
-            cli_class.show(finished, assignment.content.title, options.out, found.platform)
+            pairs = cli_class.alike(finished, assignment) if options.similar else None
+            cli_class.show(finished, assignment.content.title, options.out, found.platform, pairs)
     if options.diff:
         console().print(changes_table([(each.job.name, each.report) for each in finished], options.diff))
     print(f"open {options.out / CLASS_PAGE}; reports: {options.out}/NAME/report.html, report.json and results.json")

@@ -6,6 +6,7 @@ What needs torch is imported once something has to be graded: a class of which n
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from grader.grading.job import Finished, Job
     from grader.grading.journal import Journal
     from grader.grading.run import Run
+    from grader.grading.similarity import Pair
     from grader.judge.prepare import Options
 
 _MEMORY_OF_A_JUDGE = 700 * 2**20
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--failed", action="store_true", help="of those alone that lost a check when they were graded last, once again"
     )
     parser.add_argument("--again", action="store_true", help="grade those that were graded and did not change, too")
+    parser.add_argument("--similar", action="store_true", help="also tell which submissions are suspiciously alike")
     parser.add_argument("--diff", type=Path, metavar="OLD", help="show what changed against the reports in this folder")
 
 
@@ -181,8 +184,25 @@ def _graded_before(
             yield job.name, Finished(job, report, log="")
 
 
-def show(finished: Sequence[Finished], title: str, out: Path, platform: str = "") -> None:
-    """The class in the terminal, and its page and grades in ``out``."""
+def require_comparison() -> None:
+    """Raises :class:`UsageError` where submissions cannot be compared with each other."""
+    if importlib.util.find_spec("copydetect") is None:
+        raise UsageError("--similar needs copydetect: pip install 'scratchgrade[similarity]'")
+
+
+def alike(finished: Sequence[Finished], assignment: Assignment) -> list[Pair]:
+    """The pairs of submissions that are suspiciously alike, named on the terminal by their number."""
+    from grader.grading.similarity import similar_pairs, sources
+
+    pairs = similar_pairs(sources([each.job for each in finished], assignment), assignment)
+    print(f"{len(pairs)} pairs of submissions are alike (see similar.html)")
+    return pairs
+
+
+def show(
+    finished: Sequence[Finished], title: str, out: Path, platform: str = "", pairs: Sequence[Pair] | None = None
+) -> None:
+    """The class in the terminal, and its pages and exports in ``out``."""
     from grader.pages.files import write_class
     from grader.pages.terminal import class_table, console
 
@@ -190,7 +210,7 @@ def show(finished: Sequence[Finished], title: str, out: Path, platform: str = ""
     console().print(class_table(rows, title))
     out.mkdir(parents=True, exist_ok=True)
     people = {each.job.name: asdict(each.job.person) for each in finished}
-    write_class(rows, title, out, people, platform)
+    write_class(rows, title, out, people, platform, pairs)
 
 
 def grader_errors(finished: Sequence[Finished]) -> bool:

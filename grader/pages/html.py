@@ -13,16 +13,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.contract.report import Report
-from grader.contract.text import one_line
+from grader.contract.text import one_line, printable
 from grader.contract.verdict import SEED_FLAG, Status
 from grader.pages.items import bins, items, shares
-from grader.pages.views import in_order, submission_view
+from grader.pages.views import TEXT_CAP, in_order, submission_view
+
+if TYPE_CHECKING:
+    from grader.grading.similarity import Pair
 
 STUDENT_PAGE = "report.html"
 STAFF_PAGE = "staff.html"
@@ -43,7 +47,7 @@ class Entry:
     @property
     def link(self) -> str:
         """Address of the submission's page for staff, beside the class page."""
-        return f"{quote(os.fsencode(self.name), safe='')}/{STAFF_PAGE}"
+        return _link(self.name)
 
     @cached_property
     def lost(self) -> list[str]:
@@ -68,8 +72,10 @@ def submission_page(report: Report, *, staff: bool = False) -> str:
     return _render("submission.html.j2", view=submission_view(report, staff=staff))
 
 
-def class_page(rows: Sequence[tuple[str, Report | None]], title: str) -> str:
+def class_page(rows: Sequence[tuple[str, Report | None]], title: str, *, compared: bool = False) -> str:
     """The page of a class, for staff: table, distribution of points, and statistics of every check.
+
+    compared: whether a page beside it shows which submissions are alike.
 
     rows: names, which are also the folders of the submissions' pages, each with its report, or ``None`` where the judge
     failed before it knew the checks.
@@ -80,11 +86,37 @@ def class_page(rows: Sequence[tuple[str, Report | None]], title: str) -> str:
         "classroom.html.j2",
         title=one_line(title, 200),
         entries=entries,
+        compared=compared,
         levels=Counter(entry.level for entry in entries if entry.level != "–"),
         items=items(reports),
         bins=bins(shares(reports)),
         mean=sum(shares(reports)) / len(reports) if reports else None,
     )
+
+
+def similar_page(pairs: Sequence[Pair], title: str) -> str:
+    """The page that shows pairs of submissions which are alike, with what they share side by side."""
+    return _render(
+        "similar.html.j2",
+        title=one_line(title, 200),
+        pairs=[
+            {
+                "left": one_line(pair.left, 200),
+                "right": one_line(pair.right, 200),
+                "links": (_link(pair.left), _link(pair.right)),
+                "module": pair.module,
+                "share": pair.share,
+                "runs": pair.runs,
+                "passages": [[printable(text, TEXT_CAP) for text in passage] for passage in pair.passages],
+            }
+            for pair in pairs
+        ],
+    )
+
+
+def _link(name: str) -> str:
+    """Address of a submission's page for staff, beside the class page."""
+    return f"{quote(os.fsencode(name), safe='')}/{STAFF_PAGE}"
 
 
 def _render(template: str, **values: object) -> str:
