@@ -97,7 +97,7 @@ def test_a_reference_that_fails_makes_no_kit(toy, address, tmp_path):
         lay_out_course(Course(course), ["warmup"], tmp_path / "home", address)
 
 
-CHECKS = '''\
+CHECKS = """\
 import pytest
 
 LIMIT = 3
@@ -129,7 +129,7 @@ def test_hidden():
 @visibility("visible")
 def test_shown():
     assert Both().shown() == OTHER
-'''
+"""
 
 
 def test_helpers_of_hidden_checks_go_along():
