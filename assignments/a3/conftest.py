@@ -235,19 +235,29 @@ class Layer:
         _, after = self.backward.observed(dout.clone(), self.cache(at, *settings))
         self.kit.expect(after[0], "dout").is_unchanged_from(dout)
 
-    def affordable(self, at: dict[str, torch.Tensor], small: dict[str, torch.Tensor], *settings: Any) -> None:
+    def affordable(
+        self, at: dict[str, torch.Tensor], small: dict[str, torch.Tensor], *settings: Any, loops: bool = False
+    ) -> None:
         """The gradients come from a formula: in a small multiple of forward's time, and by no forbidden function.
 
-        That function is looked for on ``small`` tensors, since a trace takes its time.
+        Where ``loops`` are fine, a formula may take longer. Whoever changes one number after the other runs forward
+        once for each, at least; what takes a good deal less than that is a formula, however many loops it is written
+        in. The forbidden function is looked for on ``small`` tensors, since a trace takes its time.
         """
-        wanted = self.right_names(at, *settings)
-        forward = self.kit.cost(self.forward.holding, *copies(at.values()), *copies(settings))
+        wanted = self.right_names(small, *settings)
+        forward, little = (
+            self.kit.cost(self.forward.holding, *copies(point.values()), *copies(settings)) for point in (at, small)
+        )
         dout, cache = self.upstream(at, *settings), self.cache(at, *settings)
         spent = self.kit.cost(self.backward, dout.clone(), cache)
         exact, got = self.exact(at, dout, *settings), self.named(spent.result)
         for name in wanted:
             self.kit.expect(got[name], name).matches(exact[name], dtype=False)
         limit = 0.4 + 20 * forward.cpu_seconds
+        if loops:
+            numbers = sum(value.numel() for value in at.values())
+            # What small tensors take as well is the way to the player and back, and is no part of a forward pass.
+            limit = max(limit, 0.3 * numbers * (forward.cpu_seconds - little.cpu_seconds))
         spent.require_below(
             limit,
             "The backward pass takes far too long. Compute the gradients from their formula, not by changing one input "
@@ -267,16 +277,22 @@ class Network:
         params: the parameters at which everything is compared, float64.
         X, y: images or rows, and their labels.
         atol: what gradients that are zero may be off by.
+        own: what the submission calls a parameter, where that is another name.
     """
 
-    def __init__(self, kit, make, right, params, X, y, atol=None):
+    def __init__(self, kit, make, right, params, X, y, atol=None, own=None):
         self.kit, self.make, self.right = kit, make, right
         self.params, self.X, self.y, self.atol = params, X, y, atol
+        self.own = {name: name for name in params} | (own or {})
 
     def net(self, reg: float = 0.0) -> Any:
         net = self.make(reg=reg)
-        net.params = {name: value.clone() for name, value in self.params.items()}
+        self.give(net, self.params)
         return net
+
+    def give(self, net: Any, params: dict[str, torch.Tensor]) -> None:
+        """Puts these parameters into a network, under its own names."""
+        net.params = {self.own[name]: value.clone() for name, value in params.items()}
 
     def scores(self) -> None:
         """Without labels, the network returns its scores."""
@@ -286,9 +302,10 @@ class Network:
     def results(self, net: Any) -> tuple[Any, dict[str, Any]]:
         """Loss and gradients as they came. Gradients that were never computed fail every check."""
         loss, grads = pair(net.loss(self.X, self.y), "the loss and the gradients")
-        if type(grads) is not dict or any(name not in grads for name in self.params):
-            raise CheckFailed(f"The gradients should be a dict with the keys {', '.join(self.params)}.")
-        values = [grads[name] for name in self.params]
+        if type(grads) is not dict or any(name not in grads for name in self.own.values()):
+            raise CheckFailed(f"The gradients should be a dict with the keys {', '.join(self.own.values())}.")
+        grads = {name: grads[own] for name, own in self.own.items()}
+        values = list(grads.values())
         if all(value is None or (torch.is_tensor(value) and not value.any()) for value in values):
             raise CheckFailed("The gradients are still zero everywhere, as if they were not computed yet.")
         return loss, grads
@@ -355,7 +372,7 @@ class Network:
         first, second = self.results(net), self.results(net)
         self.kit.expect(second[0], "the loss of a second call").matches(first[0])
         params = net.params
-        if type(params) is not dict or any(name not in params for name in self.params):
+        if type(params) is not dict or any(name not in params for name in self.own.values()):
             raise CheckFailed("net.params should be a dict with the same keys after a call of loss as before.")
         for name, value in self.params.items():
-            self.kit.expect(params[name], name).is_unchanged_from(value)
+            self.kit.expect(params[self.own[name]], self.own[name]).is_unchanged_from(value)

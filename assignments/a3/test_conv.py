@@ -131,7 +131,8 @@ def test_conv_repeated(conv, draw):
 @pytest.mark.time_limit(cpu_seconds=8)
 def test_conv_backward_cost(conv, draw):
     """Conv.backward computes the gradients from their formula, and does the work itself."""
-    conv.affordable(images(draw, c=12, size=(10, 10), f=3), images(draw, n=1, size=(4, 4), f=2), setting())
+    small = images(draw, n=1, size=(4, 4), f=2)
+    conv.affordable(images(draw, c=12, size=(10, 10), f=3), small, setting(), loops=True)
 
 
 @number("18.7")

@@ -87,7 +87,7 @@ def test_pool_repeated(pool, draw):
 @pytest.mark.time_limit(cpu_seconds=8)
 def test_pool_backward_cost(pool, draw):
     """MaxPool.backward finds the gradient from the windows, and does the work itself."""
-    pool.affordable(images(draw, n=4, c=6, size=(12, 12)), images(draw, n=1, size=(4, 4)), setting())
+    pool.affordable(images(draw, n=4, c=6, size=(12, 12)), images(draw, n=1, size=(4, 4)), setting(), loops=True)
 
 
 @number("20.4")
