@@ -22,7 +22,8 @@ MODULE = "linear_classifier.py"
 # How often each kind comes, of a hundred.
 SHARES = {"chaff": 40, "mutant": 15, "right": 24, "attack": 15, "broken": 6}
 
-# The attacks were written for a function norms(X) of a small course; here a function of A2 begins with it.
+# The attacks were written for a function norms(X) of a small course, which most of them leave wrong. Here a function
+# of A2 is as wrong as it is.
 BEFORE = """
 
 def norms(X):
@@ -39,22 +40,39 @@ right_loss = svm_loss_naive
 
 
 def svm_loss_naive(W, X, y, reg):
-    norms(X)
-    return right_loss(W, X, y, reg)
+    loss, dW = right_loss(W, X, y, reg)
+    return loss + (norms(X) - (X * X).sum(dim=1).sqrt()).sum(), dW
 """
+
+HARMLESS = (
+    "caller_frames",
+    "endless_sleep",
+    "exit_in_function",
+    "hard_exit",
+    "hard_exit_at_import",
+    "patched_reference",
+    "printed_results",
+    "replaced_asserts",
+    "skipped",
+)
 
 SWAPPED = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*"), ast.MatMult: ("@", "*")}
 
 
-def fill(folder: Path, count: int, chance: random.Random, kinds: Collection[str] = ()) -> dict[str, str]:
-    """Writes ``count`` submissions into the new folder ``folder``; returns the kind of each by its name."""
+def fill(
+    folder: Path, count: int, chance: random.Random, kinds: Collection[str] = (), *, harmless: bool = False
+) -> dict[str, str]:
+    """Writes ``count`` submissions into the new folder ``folder``; returns the kind of each by its name.
+
+    ``harmless`` leaves out attacks that could do damage where nothing confines them.
+    """
     folder.mkdir(parents=True)
     assignment = default_course().assignment("a2")
     makers = {
         "chaff": chaffs(assignment, chance),
         "mutant": mutants(assignment, chance),
         "right": right(assignment),
-        "attack": attacks(assignment),
+        "attack": attacks(assignment, HARMLESS if harmless else ()),
         "broken": broken(assignment, chance),
     }
     shares = {kind: share for kind, share in SHARES.items() if not kinds or kind in kinds}
@@ -171,10 +189,12 @@ def _windows(folder: Path) -> None:
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
 
 
-def attacks(assignment: Assignment) -> Iterator[Write]:
-    """The attacks that are text appended to a module of the small course, in turn."""
+def attacks(assignment: Assignment, only: Collection[str]) -> Iterator[Write]:
+    """The attacks that are text appended to a module of the small course, in turn; those named in ``only``, if any."""
     texts = []
     for file in sorted((TESTS / "attacks").glob("*/attack.py")):
+        if only and file.parent.name not in only:
+            continue
         case = read_toml(file.with_name("expected.toml"))
         if case.get("assignment", "warmup") == "warmup" and case.get("append", "vectors.py") == "vectors.py":
             texts.append(file.read_text())
