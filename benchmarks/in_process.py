@@ -19,6 +19,7 @@ from grader.judge import reference as references
 from grader.judge.compare import Expectation
 from grader.judge.draw import Draw
 from grader.judge.gradients import Gradients
+from grader.judge.pictures import Pictures
 from grader.judge.student import Student
 
 NEED_A_PLAYER = ("cost", "rules", "accuracy", "data", "checkpoint", "passes")
@@ -87,6 +88,11 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 @pytest.fixture
 def note() -> Any:
     return lambda text: None
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    return Pictures(lambda picture: None)
 
 
 @pytest.fixture
