@@ -18,6 +18,7 @@ from grader.contract.course import default_course
 from grader.judge import reference as references
 from grader.judge.compare import Expectation
 from grader.judge.draw import Draw
+from grader.judge.figures import Show
 from grader.judge.gradients import Gradients
 from grader.judge.student import Student
 
@@ -87,6 +88,11 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 @pytest.fixture
 def note() -> Any:
     return lambda text: None
+
+
+@pytest.fixture
+def show() -> Show:
+    return Show()
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def _lost(passed: Passed, kinds: dict[str, str]) -> str:
     every = set().union(*(checks for checks in passed.values() if checks))
     whole = {name for name, checks in passed.items() if checks is not None and checks >= every}
     without = Counter(kinds[name] for name, checks in passed.items() if checks is None)
-    right = [name for name, kind in kinds.items() if kind == "right" and name not in whole]
+    right = [name for name, kind in kinds.items() if kind in ("right", "odd") and name not in whole]
     attacks = [name for name, kind in kinds.items() if kind == "attack" and name in whole]
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(without.items())) or "none"
     return f"{told:<25} {len(right):<24} {len(attacks)}"

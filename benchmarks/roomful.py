@@ -1,4 +1,4 @@
-"""Makes up a class for A2: chaffs, mutants, right work in many shapes, attacks, and what cannot be opened."""
+"""Makes up a class for A2: chaffs, mutants, right work in many shapes, odd right work, attacks, broken archives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 MODULE = "linear_classifier.py"
 
 # How often each kind comes, of a hundred.
-SHARES = {"chaff": 40, "mutant": 15, "right": 24, "attack": 15, "broken": 6}
+SHARES = {"chaff": 40, "mutant": 15, "right": 16, "odd": 8, "attack": 15, "broken": 6}
 
 # The attacks were written for a function norms(X) of a small course, which most of them leave wrong. Here a function
 # of A2 is as wrong as it is.
@@ -72,7 +72,8 @@ def fill(
         "chaff": chaffs(assignment, chance),
         "mutant": mutants(assignment, chance),
         "right": right(assignment),
-        "attack": attacks(assignment, HARMLESS if harmless else ()),
+        "odd": additions(assignment, "honest/*/addition.py"),
+        "attack": additions(assignment, "attacks/*/attack.py", HARMLESS if harmless else ()),
         "broken": broken(assignment, chance),
     }
     shares = {kind: share for kind, share in SHARES.items() if not kinds or kind in kinds}
@@ -189,10 +190,10 @@ def _windows(folder: Path) -> None:
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
 
 
-def attacks(assignment: Assignment, only: Collection[str]) -> Iterator[Write]:
-    """The attacks that are text appended to a module of the small course, in turn; those named in ``only``, if any."""
+def additions(assignment: Assignment, pattern: str, only: Collection[str] = ()) -> Iterator[Write]:
+    """The cases that are text appended to a module of the small course, in turn; those named in ``only``, if any."""
     texts = []
-    for file in sorted((TESTS / "attacks").glob("*/attack.py")):
+    for file in sorted(TESTS.glob(pattern)):
         if only and file.parent.name not in only:
             continue
         case = read_toml(file.with_name("expected.toml"))

@@ -674,13 +674,14 @@ def test_train_from_none(student, draw, expect):
 @number("6.5")
 @weight(2)
 @visibility("visible")
-def test_train_learns(student, reference, draw, expect):
+def test_train_learns(student, reference, draw, expect, show):
     """train_linear_classifier learns to tell well separated classes apart, given a right loss function."""
     X, y = separable(draw)
     loss = reference.linear_classifier.softmax_loss_vectorized
     settings = {"learning_rate": 0.1, "reg": 1e-4, "num_iters": 30, "batch_size": 20}
     W = draw.normal(5, 3, scale=0.01)
     W, history = pair(student.linear_classifier.train_linear_classifier(loss, W, X, y, **settings))
+    show.curve("loss by step", history if type(history) is list else [])
     expect_trained(expect, history, 30, W=W, X=X, y=y)
 
 
@@ -865,7 +866,7 @@ class Images:
 
 
 @pytest.fixture
-def expect_accuracy_on_images(data, expect, accuracy, checkpoint):
+def expect_accuracy_on_images(data, expect, accuracy, checkpoint, show):
     """`expect_accuracy_on_images(name, make, schedule, reg)`: the weights of a checkpoint, or of a training here.
 
     That goes in stages, each with a smaller learning rate, and the weights are applied here.
@@ -881,6 +882,7 @@ def expect_accuracy_on_images(data, expect, accuracy, checkpoint):
             W = saved["W"]
         expect(W, "W").has_shape(3073, 10).is_finite()
         W = torch.as_tensor(W).float()
+        show.tiles("weights of each class, as images", W[:-1].T.reshape(10, 3, 32, 32).permute(0, 2, 3, 1))
         accuracy(lambda x: (images.rows(x) @ W).argmax(dim=1))
 
     return expectation

@@ -593,7 +593,7 @@ def test_train_accuracies(student, draw, expect):
 @number("13.5")
 @weight(1.5)
 @visibility("visible")
-def test_train_learns(student, reference, draw, expect):
+def test_train_learns(student, reference, draw, expect, show):
     """nn_train learns to tell well separated classes apart, given right functions for the loss and for predictions."""
     params, _, _ = network(draw, d=5, h=8, c=4)
     (X, y), (X_val, y_val) = separable(draw, 60), separable(draw, 20)
@@ -602,7 +602,9 @@ def test_train_learns(student, reference, draw, expect):
     stats, after = student.two_layer_net.nn_train.observed(
         params, net.nn_forward_backward, net.nn_predict, X, y, X_val, y_val, **settings
     )
-    expect_falling(expect, history_of(expect, stats, "loss_history", 80))
+    history = history_of(expect, stats, "loss_history", 80)
+    show.curve("loss by step", history)
+    expect_falling(expect, history)
     expect_knowing(expect, reference, after[0], X_val, y_val)
 
 
@@ -757,7 +759,7 @@ def test_best_stat(student, draw, expect, note):
 @weight(8)
 @visibility("visible")
 @pytest.mark.time_limit(cpu_seconds=240)
-def test_net_on_all_images(student, reference, data, expect, accuracy, checkpoint):
+def test_net_on_all_images(student, reference, data, expect, accuracy, checkpoint, show):
     """The network of nn_best_model.pt, or else one trained for 2,400 steps, recognises images it has not seen."""
     images = data.images()
     n = images.trained_on
@@ -768,10 +770,11 @@ def test_net_on_all_images(student, reference, data, expect, accuracy, checkpoin
 
     params = checkpoint("nn_best_model.pt")
     if params is None:
-        params = params_of_training(student, reference, data, expect, images, n, rows)
+        params = params_of_training(student, reference, data, expect, images, n, rows, show)
     else:
         expect_best_params(expect, params)
     params = {name: torch.as_tensor(params[name]).float() for name in KEYS}
+    show.tiles("weights of the first layer, as images", params["W1"].T.reshape(-1, 3, 32, 32).permute(0, 2, 3, 1))
     accuracy(lambda x: reference.two_layer_net.nn_forward_pass(params, rows(x))[0].argmax(dim=1))
 
 
@@ -785,17 +788,18 @@ def expect_best_params(expect, params):
         expect(params[name], name).has_shape(*shape).is_finite()
 
 
-def params_of_training(student, reference, data, expect, images, n, rows):
+def params_of_training(student, reference, data, expect, images, n, rows, show):
     """The parameters of a network that is trained here."""
     X = data.share("rows_to_train_on", lambda: rows(torch.from_numpy(images.x_train[:n])))
     y, X_val = torch.from_numpy(images.y_train[:n]), rows(torch.from_numpy(images.x_train[n : n + 500]))
     steps, batch_size = 2400, 100
     decay = 0.1 ** (n / (steps * batch_size))  # after every epoch: at the end, the learning rate is a tenth
     net = student.two_layer_net.TwoLayerNet(3072, 160, 10, dtype=torch.float32, device="cpu", std=(2 / 3072) ** 0.5)
-    net.train(
+    stats = net.train(
         X, y, X_val, torch.from_numpy(images.y_train[n : n + 500]),
         learning_rate=0.3, learning_rate_decay=decay, reg=1e-3, num_iters=steps, batch_size=batch_size,
     )  # fmt: skip
+    show.curve("loss by step", stats.get("loss_history", []) if type(stats) is dict else [])
     params = net.params
     expect_params(expect, params, reference.two_layer_net.TwoLayerNet(3072, 160, 10).params)
     return params

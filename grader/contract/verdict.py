@@ -135,6 +135,21 @@ class Blocked(SubmissionProblem):
 
 
 @dataclass(frozen=True)
+class Figure:
+    """Something to look at beside a verdict; no point depends on it.
+
+    Attributes:
+        title: what it shows.
+        curve: numbers by step, all finite; empty for a picture.
+        picture: a PNG in base64; empty for a curve.
+    """
+
+    title: str
+    curve: tuple[float, ...] = ()
+    picture: str = ""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The frozen outcome of one check.
 
@@ -154,6 +169,7 @@ class Verdict:
         fixed_text: the text to show instead of the explanation when the check hides its errors.
         tags: the check's tags.
         leaderboard: value for a leaderboard column, as ``(name, value, order)``.
+        figures: curves and pictures for those who read the report.
     """
 
     check: str
@@ -171,3 +187,4 @@ class Verdict:
     fixed_text: str = ""
     tags: tuple[str, ...] = ()
     leaderboard: tuple[str, float, str] | None = None
+    figures: tuple[Figure, ...] = ()

@@ -26,6 +26,7 @@ from grader.judge.channel import Budget
 from grader.judge.checkpoints import checkpoints_among
 from grader.judge.data import Data
 from grader.judge.draw import Draw
+from grader.judge.figures import Show
 from grader.judge.order import DOING, Order
 from grader.judge.players import Loader, Player, Stage
 from grader.judge.rules.checks import RuleChecks
@@ -226,6 +227,7 @@ class Play:
         self.patched = patched
         self.notes: list[str] = []
         self.flags: list[str] = []
+        self.show = Show()
         self.draw = Draw(bench.order.seed.encode(), bench.order.submission.digest, entry.check)
         share = SHORTER if question.number in bench.slow_questions else 1.0
         limits = bench.assignment.content.limits

@@ -18,6 +18,7 @@ from grader.judge.checkpoints import Checkpoints
 from grader.judge.compare import Expectation, Names
 from grader.judge.data import Data
 from grader.judge.draw import Draw
+from grader.judge.figures import Show
 from grader.judge.gradients import Gradients
 from grader.judge.rules.checks import RuleChecks
 from grader.judge.student import Student
@@ -118,6 +119,11 @@ class Fixtures:
     def flag(self, play: Play) -> Callable[[str], None]:
         """Takes a remark for staff."""
         return play.flag
+
+    @pytest.fixture
+    def show(self, play: Play) -> Show:
+        """Takes curves and pictures for the report."""
+        return play.show
 
     @pytest.fixture
     def tell(self, play: Play) -> Generator[Callable[[str], None], None, None]:

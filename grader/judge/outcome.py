@@ -95,6 +95,7 @@ def _clean(verdict: Verdict, play: Play | None) -> Verdict:
         notes=tuple(one_line(note, 1000) for note in play.notes),
         flags=tuple(one_line(flag, 1000) for flag in [*play.flags, f"{SEED_FLAG}{play.draw.seed_text}"]),
         output=printable(play.output(), MAX_OUTPUT),
+        figures=tuple(play.show.figures),
     )
 
 

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from grader.contract.report import Report
 from grader.contract.text import natural_key, one_line, printable
-from grader.contract.verdict import Status, Verdict
+from grader.contract.verdict import Figure, Status, Verdict
 from grader.contract.wording import WORDS, student_text
 
 TEXT_CAP = 20_000
@@ -21,6 +21,20 @@ TEXT_CAP = 20_000
 
 _VISIBLE = "visible"
 _TONES = {Status.PASSED: "good", Status.PARTIAL: "partly", Status.GRADER_ERROR: "ours", Status.NOT_RUN: "ours"}
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure. ``points`` are those of a line in a box of 300 x 80, ``low`` and ``high`` its least and largest values.
+
+    A picture has none of them, but a PNG in base64.
+    """
+
+    title: str
+    picture: str = ""
+    points: str = ""
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class CheckView:
     text: str
     notes: bool
     staff: tuple[str, ...] = ()
+    figures: tuple[FigureView, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -122,7 +137,19 @@ def _check(verdict: Verdict, staff: bool) -> CheckView:
         text=printable(student_text(verdict), TEXT_CAP),
         notes=bool(verdict.notes),
         staff=tuple(_for_staff(verdict)) if staff else (),
+        # Where a check shows fixed text alone, a picture might tell more than that.
+        figures=() if verdict.fixed_text and not staff else tuple(map(_figure, verdict.figures)),
     )
+
+
+def _figure(figure: Figure) -> FigureView:
+    title = one_line(figure.title, 200)
+    if not figure.curve:
+        return FigureView(title, figure.picture)
+    low, high = min(figure.curve), max(figure.curve)
+    across, up = 300 / max(len(figure.curve) - 1, 1), 80 / ((high - low) or 1.0)
+    places = (f"{across * step:.1f},{80 - up * (value - low):.1f}" for step, value in enumerate(figure.curve))
+    return FigureView(title, points=" ".join(places), low=low, high=high)
 
 
 def _for_staff(verdict: Verdict) -> Iterator[str]:

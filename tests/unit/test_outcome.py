@@ -14,6 +14,7 @@ from grader.contract.verdict import (
     Blocked,
     CheckFailed,
     Explanation,
+    Figure,
     Missing,
     PartlyMet,
     PlayerCrashed,
@@ -35,6 +36,7 @@ def played(output: str = "") -> Play:
         notes=["a\nnote"],
         flags=["a flag"],
         draw=SimpleNamespace(seed_text="ab12"),
+        show=SimpleNamespace(figures=[Figure("loss", curve=(2.0, 1.0))]),
         output=lambda: output,
         without_places=lambda text: text.replace("/private/", ""),
     )

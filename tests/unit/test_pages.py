@@ -17,8 +17,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from grader.contract.report import AssignmentInfo, EnvironmentInfo, Report, SubmissionInfo, Times
-from grader.contract.verdict import Explanation, Status, Verdict
+from grader.contract.report import AssignmentInfo, EnvironmentInfo, Report, SubmissionInfo, Times, from_json, to_json
+from grader.contract.verdict import Explanation, Figure, Status, Verdict
 from grader.pages.exchange import class_json, junit_xml
 from grader.pages.files import write_class, write_submission
 from grader.pages.grades import canvas_csv, grades_csv, moodle_csv
@@ -214,7 +214,18 @@ def test_the_class_page_says_how_well_submissions_were_confined():
     report = replace(report_of(RIGHT), environment=EnvironmentInfo("3.11", "2.6", "cpu", "", "s", {"level": "full"}))
     page = class_page([("ann", report), ("bob", report), ("lost", None)], "A class")
     assert "Confinement: full (2)." in page
-    assert page.count("<td>full</td>") == 2
+    assert page.count(">full</td>") == 2
+
+
+def test_figures_come_back_from_the_report_and_stand_on_the_page():
+    curve, picture = Figure("<loss>", curve=(2.0, 1.0, 1.5)), Figure("weights", picture="iVBORw0K")
+    report = report_of(replace(RIGHT, figures=(curve, picture)), replace(WRONG, fixed_text="No.", figures=(picture,)))
+    assert from_json(to_json(report)) == report
+    page = submission_page(report)
+    assert 'points="0.0,0.0 150.0,80.0 300.0,40.0"' in page
+    assert "&lt;loss&gt;" in page
+    assert page.count('src="data:image/png;base64,iVBORw0K"') == 1  # and none beside a fixed text
+    assert submission_page(report, staff=True).count("base64,iVBORw0K") == 2
 
 
 def test_statistics_of_a_check():
