@@ -43,7 +43,7 @@ class MaxPool:
     def backward(dout, cache):
         x, pool_param = cache
         HH, WW, s = pool_param["pool_height"], pool_param["pool_width"], pool_param["stride"]
-        N, C, H, W = x.shape
+        W = x.shape[3]
         place = _windows(x.contiguous(), HH, WW, s).flatten(4).argmax(dim=4)  # (N, C, OH, OW)
         OH, OW = place.shape[2:]
         rows = s * torch.arange(OH)[:, None] + place // WW

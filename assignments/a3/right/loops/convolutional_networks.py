@@ -7,7 +7,7 @@ class Conv:
     @staticmethod
     def forward(x, w, b, conv_param):
         s, pad = conv_param["stride"], conv_param["pad"]
-        N, C, H, W = x.shape
+        N, _, H, W = x.shape
         F, _, HH, WW = w.shape
         xp = torch.nn.functional.pad(x, (pad, pad, pad, pad))
         OH, OW = 1 + (H + 2 * pad - HH) // s, 1 + (W + 2 * pad - WW) // s
