@@ -298,7 +298,8 @@ def _compare_exactly(label: str, want: Numbers, have: Numbers, options: _Options
         expected, got = expected.astype(object), got.astype(object)
     wrong = np.asarray(expected != got, dtype=bool)
     if wrong.any():
-        hint = diagnose(want.array, have.array, options.sizes)
+        # A single whole number is a choice or a count: that it is a multiple of another one says nothing.
+        hint = diagnose(want.array, have.array, options.sizes) if want.array.size > 1 else ""
         fail_entries(label, expected, got, wrong, tolerance=None, hint=hint)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def _compare(want: Array, have: Array, agree: Agree, sizes: Mapping[str, int]) -
     factor = constant_factor(want, have, agree)
     if factor is not None:
         return factor_sentence(factor, sizes)
-    return _misplaced(want, have, right, agree) or _rows(right)
+    return _offset(want, have, agree) or _misplaced(want, have, right, agree) or _rows(right)
 
 
 def not_finite_sentence(have: Array) -> str:
@@ -67,8 +68,45 @@ def not_finite_sentence(have: Array) -> str:
 def _shape(want: Array, have: Array, agree: Agree) -> str:
     if want.ndim >= 2 and have.shape == want.shape[::-1] and agree(want, have.T).all():
         return "It is the transpose of what is expected."
+    permuted = _permuted(want, have, agree)
+    if permuted:
+        return permuted
     if have.size == want.size and agree(want, have.reshape(want.shape)).all():
         return "The numbers are right, only the shape is wrong."
+    return ""
+
+
+def _permuted(want: Array, have: Array, agree: Agree) -> str:
+    """Whether three or four axes stand in another order."""
+    if want.ndim not in (3, 4) or have.ndim != want.ndim:
+        return ""
+    for axes in list(permutations(range(want.ndim)))[1:]:
+        moved = want.transpose(axes)
+        if moved.shape == have.shape and agree(moved, have).all():
+            return f"Its axes are in another order: it is what is expected after permute{axes}."
+    return ""
+
+
+def _offset(want: Array, have: Array, agree: Agree) -> str:
+    """Whether one number was added to everything: to many different entries, since any two numbers have a distance."""
+    if np.unique(want).size < 4:
+        return ""
+    offset = float((have - want).mean())
+    if not offset or not agree(want, have - offset).all():
+        return ""
+    return f"It is {abs(offset):.6g} too {'large' if offset > 0 else 'small'} everywhere."
+
+
+def _shifted(want: Array, have: Array, agree: Agree) -> str:
+    """Whether everything stands one place further along an axis, or one place before."""
+    for axis, size in enumerate(want.shape):
+        if size < 3:
+            continue
+        ahead, behind = np.arange(1, size), np.arange(size - 1)
+        for place, others, word in ((ahead, behind, "before"), (behind, ahead, "after")):
+            stands, belongs = have.take(place, axis), want.take(others, axis)
+            if np.unique(belongs).size >= 4 and agree(belongs, stands).all():
+                return f"It is shifted along axis {axis}: each place holds what belongs one place {word}."
     return ""
 
 
@@ -94,7 +132,9 @@ def constant_factor(want: Array, have: Array, agree: Agree) -> float | None:
 def _nice(factor: float) -> tuple[int, bool] | None:
     """The whole number that a factor or its inverse is, and whether it is the inverse."""
     for value, inverted in ((abs(factor), False), (1 / abs(factor), True)):
-        if 1 <= round(value) <= _LARGEST_NICE and abs(value - round(value)) <= 1e-5 * value:
+        if not 0.5 < value < _LARGEST_NICE + 0.5:
+            continue
+        if abs(value - round(value)) <= 1e-5 * value:
             return round(value), inverted
     return None
 
@@ -127,6 +167,9 @@ def _misplaced(want: Array, have: Array, right: Array, agree: Agree) -> str:
         return "It is the transpose of what is expected."
     if want.ndim == 0 or np.unique(want).size < 4:
         return ""
+    moved = _permuted(want, have, agree) or _shifted(want, have, agree)
+    if moved:
+        return moved
     if want.ndim > 1 and agree(_sorted_rows(want), _sorted_rows(have)).all():
         return "The rows are right but in another order."
     if 2 * np.count_nonzero(~right) > want.size and agree(np.sort(want, axis=None), np.sort(have, axis=None)).all():
@@ -140,12 +183,25 @@ def _sorted_rows(array: Array) -> Array:
 
 
 def _rows(right: Array) -> str:
-    if right.ndim == 0 or len(right) < 3:
+    """Which rows, or columns of a matrix, are right or wrong as a whole."""
+    if right.ndim == 0:
         return ""
-    thing = "row" if right.ndim > 1 else "entry"
-    good = np.asarray(right.reshape(len(right), -1).all(axis=1))
+    said = _lines(right.reshape(len(right), -1), "row" if right.ndim > 1 else "entry")
+    return said or (_lines(right.T, "column") if right.ndim == 2 else "")
+
+
+def _lines(right: Array, thing: str) -> str:
+    if len(right) < 3:
+        return ""
+    good = np.asarray(right.all(axis=1))
+    bad = np.flatnonzero(~good)
     if good[0] and not good[1:].any():
         return f"Only the first {thing} is right."
-    if good[:-1].all():
-        return f"Only the last {thing} is wrong."
+    if len(bad) == 1:
+        where = {0: "the first", len(right) - 1: "the last"}.get(int(bad[0]))
+        return f"Only {where} {thing} is wrong." if where else f"Only {thing} {bad[0]} is wrong."
+    first = int(bad[0])
+    if first > len(bad) > 1 and len(bad) == len(right) - first and not right[first:].all(axis=1).any():
+        things = "entries" if thing == "entry" else f"{thing}s"
+        return f"The first {first} {things} are right, and all others are wrong."
     return ""

@@ -263,12 +263,21 @@ def test_an_impossible_expectation_is_a_mistake_of_the_check():
         (lambda x: 0 * x, "It is zero everywhere."),
         (lambda x: x.T.clone(), "It is the transpose"),
         (lambda x: x[[3, 0, 1, 2, 4]], "The rows are right but in another order."),
-        (lambda x: x.roll(1, 1), "The numbers are right but in other places"),
+        (lambda x: x.flip(1)[:, [0, 2, 1, 4, 3]], "The numbers are right but in other places"),
+        (lambda x: x.roll(1, 1), "It is shifted along axis 1: each place holds what belongs one place before."),
+        (lambda x: x.roll(-1, 0), "It is shifted along axis 0: each place holds what belongs one place after."),
+        (lambda x: x + 0.25, "It is 0.25 too large everywhere."),
+        (lambda x: x - 0.25, "It is 0.25 too small everywhere."),
+        (lambda x: torch.cat([x[:2], x[2:3] + 1, x[3:]]), "Only row 2 is wrong."),
+        (lambda x: torch.cat([x[:, :4], x[:, 4:] + 1], dim=1), "Only the last column is wrong."),
+        (
+            lambda x: torch.cat([x[:3], x[3:].abs() + 3]),
+            "The first 3 rows are right, and all others are wrong.",
+        ),
         (lambda x: torch.cat([x[:1], x[1:] + 1]), "Only the first row is right."),
         (lambda x: torch.cat([x[:4], x[4:] + 1]), "Only the last row is wrong."),
         (lambda x: x.reshape(25, 1), "The numbers are right, only the shape is wrong."),
         (lambda x: x + math.nan, "NaN comes from"),
-        (lambda x: x + 1, ""),
         (lambda x: x * (1 + x), ""),
         (lambda x: x, ""),
     ],
@@ -277,6 +286,14 @@ def test_a_mistake_is_recognised_and_nothing_else_is_claimed(draw, mistake, word
     said = diagnose(x := draw.normal(5, 5), mistake(x), {"N": 7})
     assert said.startswith(words)
     assert bool(said) == bool(words)
+
+
+def test_axes_in_another_order_are_told(draw: Draw) -> None:
+    x = draw.normal(2, 3, 4)
+    said = "Its axes are in another order: it is what is expected after permute(2, 0, 1)."
+    assert diagnose(x, x.permute(2, 0, 1).contiguous()) == said
+    cube = draw.normal(3, 3, 3)
+    assert diagnose(cube, cube.permute(2, 0, 1).contiguous()) == said
 
 
 def test_a_single_number_is_no_evidence_for_a_factor():
