@@ -67,7 +67,7 @@ def _with_formulas(text: str) -> str:
 def _formula(match: re.Match[str]) -> str:
     if match[1]:
         return f"<div>{convert(match[1].strip(), display='block')}</div>"
-    return convert(match[2])
+    return f"<span>{convert(match[2])}</span>"  # a formula at the start of a line would be a paragraph of its own
 
 
 # ---------------------------------------------------------------------------------------------- commands
@@ -149,7 +149,12 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 def what_checks_ask() -> str:
     """The fixtures of checks, and the methods of what they give."""
-    lines = ["# What a check can ask for", "", "Made from the code. A check is a pytest test; it names these fixtures.", ""]
+    lines = [
+        "# What a check can ask for",
+        "",
+        "Made from the code. A check is a pytest test; it names these fixtures.",
+        "",
+    ]
     lines += ["| fixture | what it is |", "|---|---|"]
     lines += [f"| `{name}` | {_cell(told)} |" for name, told in _fixtures()]
     for title, kind in (

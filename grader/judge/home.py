@@ -29,7 +29,7 @@ SEED = "home"
 DECIMALS = 5
 """Arguments are told apart up to this place: right submissions differ in the last ones."""
 
-LARGEST = 2**17
+LARGEST = 2**18
 """Bytes of an answer that is kept: larger ones are steps of trainings, which depend on the submission anyway."""
 
 AWAY = (
