@@ -166,7 +166,8 @@ def what_checks_ask() -> str:
         lines += ["", f"## `{title}`", "", _first(kind), ""]
         for name, method in vars(kind).items():
             if not name.startswith("_") and inspect.isfunction(method) and inspect.getdoc(method):
-                lines += [f"### `{name}{_signature(method)}`", "", _paragraphs(method), ""]
+                lines += [f"### {name}", "", "```python", f"{name}{_signature(method)}", "```", ""]
+                lines += [_paragraphs(method), ""]
     return "\n".join(lines)
 
 
