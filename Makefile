@@ -40,7 +40,7 @@ template: setup
 
 # The manual, in build/manual.
 docs: setup
-	$(BIN)/mkdocs build --strict --quiet --site-dir build/manual
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/manual
 
 bench: setup
 	$(BIN)/python benchmarks/wall.py

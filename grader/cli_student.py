@@ -11,6 +11,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,7 +162,7 @@ def _watch(
     The functions that changed come first, and what runs through them once they pass.
     """
     from grader.contract.verdict import Status
-    from grader.kit.watch import Waiting, until_a_save
+    from grader.kit.watch import Waiting, saves
 
     waiting = Waiting(options.path, assignment, choices.questions)
     whole = graded(choices)
@@ -169,9 +170,8 @@ def _watch(
     try:
         while True:
             print("waiting for a save; Ctrl-C ends", file=sys.stderr, flush=True)
-            if not waiting.look():
-                until_a_save(options.path)
-                waiting.look()
+            with closing(saves(options.path)) as told:
+                next(None for _ in told if waiting.look())
             for asked in waiting.rounds():
                 part = graded(replace(choices, questions=asked))
                 whole = _merged(whole, part)

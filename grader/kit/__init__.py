@@ -1,1 +1,1 @@
-"""Fourth floor: what a student receives, derived from the reference."""
+"""Fifth floor: what students and authors of courses receive, derived from the reference."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.contract.assignment import EXPERIMENTS, HANDOUT, Assignment
+from grader.contract.assignment import EXPERIMENTS, HANDOUT, NOTEBOOKS, Assignment
 from grader.contract.course import Course
 from grader.contract.verdict import Status
 from grader.exits import UsageError
@@ -122,7 +122,7 @@ def _names(assignment: Assignment) -> list[str]:
 
 def visible_checks(assignment: Assignment) -> Cut:
     """The Python files of the assignment's checks, by their paths in its folder, without what is hidden."""
-    told = (assignment.provided.name, "notebooks")
+    told = (assignment.provided.name, NOTEBOOKS)
     paths = [path.relative_to(assignment.folder) for path in sorted(assignment.folder.rglob("*.py"))]
     mine = [path for path in paths if path.parts[0] not in told and "__pycache__" not in path.parts]
     return without_hidden({path.as_posix(): (assignment.folder / path).read_text(encoding="utf-8") for path in mine})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +16,23 @@ from grader.judge.source import Texts
 from grader.judge.submission import IntakeError, intake
 
 
-def until_a_save(path: Path) -> None:
-    """Waits until a Python file or a notebook at ``path`` changes.
+def saves(path: Path) -> Generator[None, None, None]:
+    """Yields once the watcher is at work, and then whenever a Python file or a notebook at ``path`` was saved.
 
-    The watcher's thread is gone when this returns: judges are forked from this process.
+    What was saved before the first yield may not be told: look then. Close the generator before judges are forked from
+    this process: the watcher has a thread.
     """
     from watchfiles import watch
 
-    with closing(watch(path, watch_filter=lambda _, name: name.endswith((".py", ".ipynb")), debounce=200)) as saves:
-        next(saves)
+    def of_interest(_: object, name: str) -> bool:
+        return name.endswith((".py", ".ipynb"))
+
+    at_work = False
+    with closing(watch(path, watch_filter=of_interest, debounce=200, rust_timeout=100, yield_on_timeout=True)) as told:
+        for changes in told:
+            if changes or not at_work:
+                at_work = True
+                yield
 
 
 @dataclass(frozen=True)

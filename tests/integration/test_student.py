@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import webbrowser
 import zipfile
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,15 +40,17 @@ def test_a_save_checks_what_it_touched(grader, mine, monkeypatch):
     """The first save breaks norms, the second mends it, the third is an interruption."""
     vectors = mine / "vectors.py"
     right = vectors.read_text()
-    saves = iter([right.replace("(X * X)", "(X + X)"), right])
+    texts = iter([right.replace("(X * X)", "(X + X)"), right])
 
-    def save(path: Path) -> None:
-        text = next(saves, None)
+    def saves(path: Path) -> Iterator[None]:
+        yield
+        text = next(texts, None)
         if text is None:
             raise KeyboardInterrupt
         vectors.write_text(text)
+        yield
 
-    monkeypatch.setattr(watch, "until_a_save", save)
+    monkeypatch.setattr(watch, "saves", saves)
     code, output, errors = grader("check", mine, "--watch")
     assert code == 0
     first, broken, mended = output.split(" points\n")[:1] + output.split("altogether ")[1:]
@@ -58,25 +63,14 @@ def test_a_save_checks_what_it_touched(grader, mine, monkeypatch):
     assert errors.count("waiting for a save") == 3
 
 
-def test_a_watcher_ends_at_the_first_save(mine):
-    """A save that comes again and again, so that none is too early for the watcher."""
-    import threading
-
-    stop = threading.Event()
-
-    def save() -> None:
-        number = 0
-        while not stop.wait(0.05):
-            number += 1
-            (mine / "vectors.py").write_text(f"x = {number}\n")
-
-    saving = threading.Thread(target=save)
-    saving.start()
-    try:
-        watch.until_a_save(mine)
-    finally:
-        stop.set()
-        saving.join()
+def test_a_save_is_noticed_once_the_watcher_is_at_work(mine):
+    before = threading.active_count()
+    with closing(watch.saves(mine)) as told:
+        next(told)
+        (mine / "notes.txt").write_text("of no interest")
+        (mine / "vectors.py").write_text("x = 1\n")
+        next(told)
+    assert threading.active_count() == before
 
 
 def test_the_page_opens(grader, mine, tmp_path, monkeypatch):

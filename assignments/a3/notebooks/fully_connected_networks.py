@@ -88,7 +88,7 @@ for name, parameter in net.params.items():
 # %%
 valley = torch.tensor([1.0, 30.0], **double)
 rules = [
-    (fc.sgd, {"learning_rate": 0.03}),
+    (fc.sgd, {"learning_rate": 0.06}),
     (fc.sgd_momentum, {"learning_rate": 0.01}),
     (fc.rmsprop, {"learning_rate": 0.05}),
     (fc.adam, {"learning_rate": 0.1}),
