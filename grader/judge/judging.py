@@ -15,6 +15,7 @@ from _pytest.runner import runtestprotocol
 
 from grader.contract.ledger import Entry, Ledger
 from grader.contract.report import write_atomically
+from grader.contract.text import one_line
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
@@ -24,6 +25,9 @@ from grader.judge.outcome import grader_error, unusable_answer, verdict_from_jso
 
 VERDICT = "scratchgrade_verdict"
 LOADING = "scratchgrade_loading"
+
+# How a check can end with borrowed functions that says something about what is the submission's own.
+_OWN = (Status.FAILED, Status.STUDENT_ERROR, Status.BAD_ANSWER)
 
 
 class Judging:
@@ -73,7 +77,10 @@ class Judging:
         reports = self._run(item, nextitem, Cast.SUBMISSION)
         if self._may_rely(item, reports):
             again = self._run(item, nextitem, Cast.PATCHED)
-            reports = again if _status(again) is Status.PASSED else reports
+            if _status(again) is Status.PASSED:
+                reports = _with_note(again, "What came of yours", _told(reports))
+            elif _status(again) in _OWN and _told(again) != _told(reports):
+                reports = _with_note(reports, "With right versions of what it relies on it fails as well", _told(again))
         if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
             sound = _status(self._run(item, nextitem, Cast.UNDERSTUDY)) is Status.PASSED
             reports = [_blame_the_answer(report) for report in reports] if sound else reports
@@ -186,6 +193,27 @@ def _status(reports: list[pytest.TestReport]) -> Status | None:
         if text is not None:
             return verdict_from_json(text).status
     return None
+
+
+def _told(reports: list[pytest.TestReport]) -> str:
+    """The first line that a student reads about why the check failed."""
+    for report in reversed(reports):
+        text = getattr(report, VERDICT, None)
+        told = verdict_from_json(text).explanation if text is not None else None
+        if told is not None and told.message:
+            return told.message.splitlines()[0]
+    return ""
+
+
+def _with_note(reports: list[pytest.TestReport], label: str, told: str) -> list[pytest.TestReport]:
+    """The reports, with a remark in each verdict on how the check ended otherwise."""
+    for report in reports:
+        text = getattr(report, VERDICT, None)
+        if text is not None and told:
+            verdict = verdict_from_json(text)
+            verdict = replace(verdict, notes=(*verdict.notes, one_line(f"{label}: {told}", 1000)))
+            setattr(report, VERDICT, verdict_to_json(verdict))
+    return reports
 
 
 def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:
