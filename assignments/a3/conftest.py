@@ -351,7 +351,7 @@ class Network:
             )
 
     def spared(self, names: Iterable[str]) -> None:
-        """The penalty leaves some of the parameters alone: it does not hang on them, and adds nothing to their gradient."""
+        """The penalty does not hang on some of the parameters, and adds nothing to their gradients."""
         reg, added, usual = 0.7, [], self.params
         for factor in (1.0, 1.5):
             self.params = {name: factor * value if name in names else value for name, value in usual.items()}

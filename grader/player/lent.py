@@ -38,8 +38,8 @@ class _Lent(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, given: list[Any], gradients: Call, out: list[torch.Tensor], *_: torch.Tensor) -> Any:
         ctx.given, ctx.gradients = given, gradients
-        # Tensors of one frame are views of its bytes. Of several views that autograd follows, none may be changed in place,
-        # but a submission may do that to results of its own function.
+        # Tensors of one frame are views of its bytes. Of several views that autograd follows, none may be changed in
+        # place, but a submission may do that to results of its own function.
         return tuple(x.clone() for x in out)
 
     @staticmethod

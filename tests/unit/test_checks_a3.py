@@ -1,4 +1,4 @@
-"""Right solutions of A3 in other forms than the reference's keep their points, and wrong ones lose no more than theirs."""
+"""Right solutions of A3 in other forms keep their points, and wrong ones lose no more than theirs."""
 
 from __future__ import annotations
 
