@@ -110,6 +110,14 @@ class Losses:
                 narrow = part == GRADIENT and dtype is torch.float32
                 self._compare(got, self.right(W, X, y, 0.0), part, dtype=narrow)
 
+    def ties(self):
+        """Two classes with the same weights: rows of one have the same score for the other."""
+        parts, (W, X, y) = self._right_parts(), problem(self.draw)
+        W[:, 1], y[:2] = W[:, 0], torch.tensor([0, 1])
+        got = self.function(W, X, y, 0.0)
+        for part in parts:
+            self._compare(got, self.right(W, X, y, 0.0), part)
+
     def inputs(self):
         """W, X and y after the call."""
         parts, (W, X, y) = self._right_parts(), problem(self.draw)
@@ -371,8 +379,10 @@ def test_svm_naive_cost(student, reference, draw, expect, cost):
 @weight(1)
 @visibility("visible")
 def test_svm_naive_small(student, reference, draw, expect):
-    """svm_loss_naive works in float32, and with a single row."""
-    svm_losses(student.linear_classifier.svm_loss_naive, reference, draw, expect).small()
+    """svm_loss_naive works in float32, with a single row, and where two scores are the same."""
+    losses = svm_losses(student.linear_classifier.svm_loss_naive, reference, draw, expect)
+    losses.small()
+    losses.ties()
 
 
 @number("1.6")
@@ -431,8 +441,10 @@ def test_svm_vectorized_cost(student, reference, draw, expect, cost):
 @weight(1)
 @visibility("visible")
 def test_svm_vectorized_small(student, reference, draw, expect):
-    """svm_loss_vectorized works in float32, and with a single row."""
-    svm_losses(student.linear_classifier.svm_loss_vectorized, reference, draw, expect).small()
+    """svm_loss_vectorized works in float32, with a single row, and where two scores are the same."""
+    losses = svm_losses(student.linear_classifier.svm_loss_vectorized, reference, draw, expect)
+    losses.small()
+    losses.ties()
 
 
 @number("2.7")

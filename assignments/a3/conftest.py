@@ -350,6 +350,22 @@ class Network:
                 expected, rtol=1e-5, atol=1e-6, dtype=False
             )
 
+    def spared(self, names: Iterable[str]) -> None:
+        """The penalty does not hang on some of the parameters, and adds nothing to their gradients."""
+        reg, added, usual = 0.7, [], self.params
+        for factor in (1.0, 1.5):
+            self.params = {name: factor * value if name in names else value for name, value in usual.items()}
+            without, penalised = self.numbers(0.0), self.numbers(reg)
+            added.append(penalised[0] - without[0])
+            for name in names:
+                more = penalised[1][name] - without[1][name]
+                self.kit.expect(more, f"what reg adds to grads[{name!r}]").matches(
+                    torch.zeros_like(more), atol=1e-6, dtype=False
+                )
+        self.params = usual
+        several = f"what reg adds to the loss, after {', '.join(names)} changed"
+        self.kit.expect(added[1], several).matches(added[0], rtol=1e-5, dtype=False)
+
     def affordable(self, seconds: float = 1.0) -> None:
         """Loss and gradients come by the chain rule, not by changing one parameter after the other."""
         net = self.net()

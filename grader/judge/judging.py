@@ -15,6 +15,7 @@ from _pytest.runner import runtestprotocol
 
 from grader.contract.ledger import Entry, Ledger
 from grader.contract.report import write_atomically
+from grader.contract.text import one_line
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
@@ -27,6 +28,9 @@ from grader.judge.players import Answered
 
 VERDICT = "scratchgrade_verdict"
 LOADING = "scratchgrade_loading"
+
+# How a check can end with borrowed functions that says something about what is the submission's own.
+_OWN = (Status.FAILED, Status.STUDENT_ERROR, Status.BAD_ANSWER)
 
 
 class Judging:
@@ -92,10 +96,13 @@ class Judging:
             patched = Part(lambda: self.bench, patched=True)
             again = self._run(item, nextitem, patched)
             if _status(again) is Status.PASSED:
-                reports = again
-            elif _status(again) is Status.FAILED:
+                reports = _with_note(again, "What came of yours", _told(reports))
+            elif _status(again) in _OWN:
                 # Without other functions' mistakes its own is easier to recognise.
                 part, answered = patched, _answered(item)
+                if _told(again) != _told(reports):
+                    label = "With right versions of what it relies on it fails as well"
+                    reports = _with_note(reports, label, _told(again))
         if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
             sound = self._at_home or (
                 _status(self._run(item, nextitem, Part(lambda: self.understudy, trusted=True))) is Status.PASSED
@@ -247,6 +254,24 @@ def _status(reports: list[pytest.TestReport]) -> Status | None:
     """How the check ended, from the last report that carries a verdict."""
     verdicts = [verdict for verdict in map(verdict_in, reports) if verdict is not None]
     return verdicts[-1].status if verdicts else None
+
+
+def _told(reports: list[pytest.TestReport]) -> str:
+    """The first line that a student reads about why the check failed."""
+    for verdict in reversed([verdict for verdict in map(verdict_in, reports) if verdict is not None]):
+        if verdict.explanation is not None and verdict.explanation.message:
+            return verdict.explanation.message.splitlines()[0]
+    return ""
+
+
+def _with_note(reports: list[pytest.TestReport], label: str, told: str) -> list[pytest.TestReport]:
+    """The reports, with a remark in each verdict on how the check ended otherwise."""
+    for report in reports:
+        verdict = verdict_in(report)
+        if verdict is not None and told:
+            verdict = replace(verdict, notes=(*verdict.notes, one_line(f"{label}: {told}", 1000)))
+            setattr(report, VERDICT, verdict_to_json(verdict))
+    return reports
 
 
 def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:

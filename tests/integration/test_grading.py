@@ -52,6 +52,12 @@ def uploads(toy: Path, reference: Path, tmp_path_factory) -> dict[str, Path]:
         "forbidden": changed(
             reference, folder / "forbidden", "vectors.py", "return (x * y).sum()", "return torch.dot(x, y)"
         ),
+        "two_mistakes": changed(
+            changed(
+                reference, folder / "one_mistake", "vectors.py", "return (x * y).sum()", "return (x * y).sum() + 1"
+            ),
+            folder / "two_mistakes", "fitting.py", "- self.slope * x.mean()", "- x.mean()",
+        ),
         "half_broken": changed(reference, folder / "half_broken", "fitting.py", "class Line:", "class Line"),
         "own_helpers": changed(reference, folder / "own_helpers", "fitting.py", "class Line:", "class Line(object):"),
     }  # fmt: skip
@@ -94,9 +100,17 @@ def test_the_template_has_none_and_does_not_crash(marks):
 def test_one_mistake_costs_one_question(marks):
     lost = {number for number, points in earned(marks["wrong_dot"]).items() if points < POINTS[number]}
     assert lost == {"1.1"}  # the sum over nothing is right by chance
-    assert any("vectors.dot" in note for note in marks["wrong_dot"]["4.1"].notes)
+    lent, own = marks["wrong_dot"]["4.1"].notes
+    assert "a right version of vectors.dot" in lent and own.startswith("What came of yours: slope is ")
     assert any("vectors.dot" in note for note in marks["wrong_dot"]["3.1"].notes)
     assert marks["reference"]["4.1"].notes == ()
+
+
+def test_what_is_wrong_beside_a_wrong_dependency_is_told_as_well(marks):
+    verdict = marks["two_mistakes"]["4.1"]
+    assert verdict.status is Status.FAILED and verdict.explanation.message.startswith("slope is ")
+    (as_well,) = verdict.notes
+    assert as_well.startswith("With right versions of what it relies on it fails as well: offset is ")
 
 
 def test_part_of_the_points(marks):
