@@ -73,7 +73,7 @@ class Judging:
         reports = self._run(item, nextitem, Cast.SUBMISSION)
         if self._may_rely(item, reports):
             again = self._run(item, nextitem, Cast.PATCHED)
-            reports = again if _status(again) is Status.PASSED else reports
+            reports = again if _tells_more(again, reports) else reports
         if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
             sound = _status(self._run(item, nextitem, Cast.UNDERSTUDY)) is Status.PASSED
             reports = [_blame_the_answer(report) for report in reports] if sound else reports
@@ -145,11 +145,11 @@ class Judging:
         verdict = verdict_of(entry, play, error, given(item, "__score__"))
         if play is not None and verdict.status is not Status.PASSED:
             play.bench.lose(play, limit=verdict.status is Status.TIMEOUT)
-        if play is not None and play.patched and verdict.status is Status.PASSED:
+        if play is not None and play.patched:
+            why = "made it fail" if verdict.status is Status.PASSED else "led to an error, but this is wrong as well"
             names = ", ".join(play.question.relies_on)
-            verdict = replace(
-                verdict, notes=(*verdict.notes, f"This was graded with a right version of {names}: yours made it fail.")
-            )
+            note = f"This was graded with a right version of {names}: yours {why}."
+            verdict = replace(verdict, notes=(*verdict.notes, note))
         return _with_leaderboard(verdict, entry, given(item, "__leaderboard_value__"))
 
     @pytest.hookimpl(trylast=True)
@@ -186,6 +186,15 @@ def _status(reports: list[pytest.TestReport]) -> Status | None:
         if text is not None:
             return verdict_from_json(text).status
     return None
+
+
+def _tells_more(again: list[pytest.TestReport], first: list[pytest.TestReport]) -> bool:
+    """Whether a run with right parts in the place of the submission's says what the first one could not.
+
+    An exception may have come from a part; what is wrong with right parts is the question's own.
+    """
+    status = _status(again)
+    return status is Status.PASSED or (status is Status.FAILED and _status(first) is Status.STUDENT_ERROR)
 
 
 def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:
