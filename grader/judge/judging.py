@@ -146,9 +146,8 @@ class Judging:
         if play is not None and verdict.status is not Status.PASSED:
             play.bench.lose(play, limit=verdict.status is Status.TIMEOUT)
         if play is not None and play.patched:
-            why = "made it fail" if verdict.status is Status.PASSED else "led to an error, but this is wrong as well"
-            names = ", ".join(play.question.relies_on)
-            note = f"This was graded with a right version of {names}: yours {why}."
+            names, more = ", ".join(play.question.relies_on), verdict.status is not Status.PASSED
+            note = f"This was graded with a right version of {names}: yours made {'more of it' if more else 'it'} fail."
             verdict = replace(verdict, notes=(*verdict.notes, note))
         return _with_leaderboard(verdict, entry, given(item, "__leaderboard_value__"))
 
@@ -179,22 +178,31 @@ def _is_of_the_submission(error: BaseException, when: str) -> bool:
     return when == "call" or isinstance(error, SubmissionProblem | pytest.skip.Exception | pytest.xfail.Exception)
 
 
-def _status(reports: list[pytest.TestReport]) -> Status | None:
-    """How the check ended, from the last report that carries a verdict."""
+def _verdict_in(reports: list[pytest.TestReport]) -> Verdict | None:
+    """The last verdict that these reports carry."""
     for report in reversed(reports):
         text = getattr(report, VERDICT, None)
         if text is not None:
-            return verdict_from_json(text).status
+            return verdict_from_json(text)
     return None
+
+
+def _status(reports: list[pytest.TestReport]) -> Status | None:
+    """How the check ended."""
+    verdict = _verdict_in(reports)
+    return None if verdict is None else verdict.status
 
 
 def _tells_more(again: list[pytest.TestReport], first: list[pytest.TestReport]) -> bool:
     """Whether a run with right parts in the place of the submission's says what the first one could not.
 
-    An exception may have come from a part; what is wrong with right parts is the question's own.
+    It earns more, or an exception of the first, which may have come from a part, hid what is the question's own.
     """
-    status = _status(again)
-    return status is Status.PASSED or (status is Status.FAILED and _status(first) is Status.STUDENT_ERROR)
+    now, before = _verdict_in(again), _verdict_in(first)
+    if now is None or before is None:
+        return False
+    hidden = now.status is Status.FAILED and before.status is Status.STUDENT_ERROR
+    return now.points > before.points or now.status is Status.PASSED or hidden
 
 
 def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:

@@ -147,7 +147,14 @@ def test_the_largest_feature_is_no_start_and_null_no_word(tmp_path: Path) -> Non
 def test_what_is_wrong_beside_a_broken_part_is_told(tmp_path: Path) -> None:
     verdict = verdicts(changed(tmp_path, SCRAMBLED, LOSS), "test_attention_loss")["13.3"]
     assert verdict["status"] == "failed" and verdict["explanation"]["message"].startswith("loss is ")
-    assert any("yours led to an error, but this is wrong as well" in note for note in verdict["notes"])
+    assert any("yours made more of it fail" in note for note in verdict["notes"])
+
+
+@pytest.mark.slow
+def test_cells_that_are_right_earn_their_share(tmp_path: Path) -> None:
+    verdict = verdicts(changed(tmp_path, SCRAMBLED, LOSS), "test_larger")["13.8"]
+    assert verdict["status"] == "partial" and round(verdict["points"] / verdict["max_points"], 2) == 0.67
+    assert "With cell_type='attn': loss is" in verdict["explanation"]["message"]
 
 
 @pytest.mark.slow
@@ -213,3 +220,28 @@ def test_a_block_with_one_norm_in_both_places_loses_that_in_its_constructor(tmp_
     )
     found = verdicts(tmp_path, "test_encoder")
     assert {number for number, verdict in found.items() if verdict["status"] != "passed"} == {"43.2"}
+
+
+@pytest.mark.slow
+def test_attention_that_takes_no_single_image_loses_that_alone(tmp_path: Path) -> None:
+    file = REFERENCE.read_text(encoding="utf-8")
+    attention = file[file.index("def dot_product_attention") : file.index("class AttentionLSTM")]
+    shadowed = attention.replace("def dot_product_attention(prev_h, A):", "def _attention(prev_h, A):")
+    own = """def dot_product_attention(prev_h, A):
+    attn, weights = _attention(prev_h, A)
+    return attn.squeeze(), weights.squeeze()
+
+
+"""
+    changed(tmp_path, {attention: shadowed + own})
+    found = verdicts(tmp_path, "test_attention_stable or test_attention_careful")
+    assert {number: verdict["points"] for number, verdict in found.items()} == {"9.4": 0.5, "9.5": 0.5}
+
+
+@pytest.mark.slow
+def test_each_layer_of_a_head_begins_within_its_own_bounds(tmp_path: Path) -> None:
+    file = ROOT / "reference/a4/transformers.py"
+    bound = "        nn.init.uniform_(self.v.weight, -((6 / (dim_in + dim_q)) ** 0.5), (6 / (dim_in + dim_q)) ** 0.5)\n"
+    line = "        self.v = uniform_linear(dim_in, dim_v)\n"
+    changed(tmp_path, {line: line + bound}, file=file, name=file.name)
+    assert verdicts(tmp_path, "test_head_begins")["35.2"]["status"] == "failed"
