@@ -3,6 +3,8 @@
 What they have learned is told by words that they write themselves, without seeing the right ones: the judge counts.
 """
 
+from functools import partial
+
 import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import number, visibility, weight
@@ -17,7 +19,7 @@ MOST = 1.5  # loss of a caption, summed over its words
 
 
 @pytest.fixture
-def captions_by_heart(student, reference, data, expect, note, hold_to, pictures):
+def captions_by_heart(student, data, expect, note, hold_to, pictures):
     """`captions_by_heart(cell_type)`: the captions of 50 pictures are learned, down to a loss below MOST.
 
     Features of the pictures come from a grid that needs no training, so that a training takes seconds.
@@ -28,8 +30,8 @@ def captions_by_heart(student, reference, data, expect, note, hold_to, pictures)
         images = torch.from_numpy(scenes.images_train[:PICTURES])
         captions = torch.from_numpy(scenes.captions_train[:PICTURES, 0])
         ends = captions == scenes.word_to_idx["<NULL>"]
-        pictures = pictures_for(student, reference, images, cell_type)
-        model = made(student, cell_type, scenes.word_to_idx)
+        model, takes_features = made(student, cell_type, scenes.word_to_idx)
+        pictures = features_of(student, images, cell_type) if takes_features else images
         model, losses = student.captioning_helpers.train_captioner(
             model, pictures, captions, num_epochs=100, batch_size=10, learning_rate=5e-3, lr_decay=0.98, print_every=0
         )
@@ -48,25 +50,30 @@ def captions_by_heart(student, reference, data, expect, note, hold_to, pictures)
     return check
 
 
-def pictures_for(student, reference, images, cell_type):
-    """Pictures, or features of them where the submission takes these."""
-    if not student.missing(f"{MODULE}.ImageEncoder"):
-        student.replace(f"{MODULE}.ImageEncoder", student.picture_grid.PictureGrid)
-        return images
-    features = student.picture_grid.PictureGrid()(images)
+def features_of(student, images, cell_type):
+    """The features of pictures, for networks of 2020 that are given these."""
+    features = student.picture_grid.PictureExtractor()(images)
     return features if cell_type == "attn" else features.mean((2, 3))
 
 
 def made(student, cell_type, word_to_idx):
-    """A CaptioningRNN; attention was once called otherwise."""
-    make = student.rnn_lstm_captioning.CaptioningRNN
-    sizes = {"input_dim": 400, "wordvec_dim": 64, "hidden_dim": 128, "ignore_index": word_to_idx["<NULL>"]}
+    """A CaptioningRNN, and whether it takes features. In 2020 attention and the encoder were called otherwise."""
+    grid, is_of_2020 = student.picture_grid, student.missing(f"{MODULE}.ImageEncoder")
+    if not is_of_2020:
+        student.replace(f"{MODULE}.ImageEncoder", grid.PictureGrid)
+    elif not student.missing(f"{MODULE}.FeatureExtractor"):
+        student.replace(f"{MODULE}.FeatureExtractor", grid.PictureExtractor)
+    encoder = grid.PictureExtractor if is_of_2020 else grid.PictureGrid
+    sizes = {"wordvec_dim": 64, "hidden_dim": 128, "ignore_index": word_to_idx["<NULL>"]}
+    make = partial(student.rnn_lstm_captioning.CaptioningRNN, word_to_idx, input_dim=encoder.out_channels, **sizes)
     try:
-        return make(word_to_idx, cell_type=cell_type, **sizes)
+        model = make(cell_type=cell_type)
     except SubmissionProblem:
         if cell_type != "attn":
             raise
-    return make(word_to_idx, cell_type="attention", **sizes)
+        model = make(cell_type="attention")
+    kinds = student.transformer_helpers.parts(model)
+    return model, is_of_2020 and "PictureExtractor" not in kinds.values()
 
 
 @number("60.1")

@@ -95,14 +95,14 @@ class Judging:
         if self._may_rely(item, reports):
             patched = Part(lambda: self.bench, patched=True)
             again = self._run(item, nextitem, patched)
-            if _status(again) is Status.PASSED:
-                reports = _with_note(again, "What came of yours", _told(reports))
-            elif _status(again) in _OWN:
+            if _status(again) in _OWN:
                 # Without other functions' mistakes its own is easier to recognise.
                 part, answered = patched, _answered(item)
-                if _told(again) != _told(reports):
-                    label = "With right versions of what it relies on it fails as well"
-                    reports = _with_note(reports, label, _told(again))
+            if _tells_more(again, reports):
+                reports = _with_note(again, "What came of yours", _told(reports))
+            elif _status(again) in _OWN and _told(again) != _told(reports):
+                label = "With right versions of what it relies on it fails as well"
+                reports = _with_note(reports, label, _told(again))
         if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
             sound = self._at_home or (
                 _status(self._run(item, nextitem, Part(lambda: self.understudy, trusted=True))) is Status.PASSED
@@ -201,11 +201,10 @@ class Judging:
         verdict = verdict_of(entry, play, error, given(item, "__score__"))
         if play is not None and verdict.status is not Status.PASSED and not item.stash[PART].draw:
             play.bench.lose(play, limit=verdict.status is Status.TIMEOUT)
-        if play is not None and play.patched and verdict.status is Status.PASSED:
-            names = ", ".join(play.question.relies_on)
-            verdict = replace(
-                verdict, notes=(*verdict.notes, f"This was graded with a right version of {names}: yours made it fail.")
-            )
+        if play is not None and play.patched:
+            names, more = ", ".join(play.question.relies_on), verdict.status is not Status.PASSED
+            note = f"This was graded with a right version of {names}: yours made {'more of it' if more else 'it'} fail."
+            verdict = replace(verdict, notes=(*verdict.notes, note))
         if play is not None and play.bench.home and play.question.relies_on and verdict.status is not Status.PASSED:
             names = ", ".join(play.question.relies_on)
             told = f"This runs through {names}. At home nothing is lent: see first whether these pass."
@@ -250,18 +249,23 @@ def verdict_in(report: pytest.TestReport) -> Verdict | None:
     return None if text is None else verdict_from_json(text)
 
 
-def _status(reports: list[pytest.TestReport]) -> Status | None:
-    """How the check ended, from the last report that carries a verdict."""
+def _verdict(reports: list[pytest.TestReport]) -> Verdict | None:
+    """The last verdict that these reports carry."""
     verdicts = [verdict for verdict in map(verdict_in, reports) if verdict is not None]
-    return verdicts[-1].status if verdicts else None
+    return verdicts[-1] if verdicts else None
+
+
+def _status(reports: list[pytest.TestReport]) -> Status | None:
+    """How the check ended."""
+    verdict = _verdict(reports)
+    return None if verdict is None else verdict.status
 
 
 def _told(reports: list[pytest.TestReport]) -> str:
     """The first line that a student reads about why the check failed."""
-    for verdict in reversed([verdict for verdict in map(verdict_in, reports) if verdict is not None]):
-        if verdict.explanation is not None and verdict.explanation.message:
-            return verdict.explanation.message.splitlines()[0]
-    return ""
+    verdict = _verdict(reports)
+    told = verdict.explanation if verdict is not None else None
+    return told.message.partition("\n")[0] if told is not None else ""
 
 
 def _with_note(reports: list[pytest.TestReport], label: str, told: str) -> list[pytest.TestReport]:
@@ -272,6 +276,18 @@ def _with_note(reports: list[pytest.TestReport], label: str, told: str) -> list[
             verdict = replace(verdict, notes=(*verdict.notes, one_line(f"{label}: {told}", 1000)))
             setattr(report, VERDICT, verdict_to_json(verdict))
     return reports
+
+
+def _tells_more(again: list[pytest.TestReport], first: list[pytest.TestReport]) -> bool:
+    """Whether a run with right parts in the place of the submission's says what the first one could not.
+
+    It earns more, or an exception of the first, which may have come from a part, hid what is the question's own.
+    """
+    now, before = _verdict(again), _verdict(first)
+    if now is None or before is None:
+        return False
+    hidden = now.status is Status.FAILED and before.status is Status.STUDENT_ERROR
+    return now.points > before.points or now.status is Status.PASSED or hidden
 
 
 def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
 
-from grader.contract.verdict import CheckFailed
+from grader.contract.verdict import CheckFailed, PartlyMet, StudentError
 
 LARGER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the method."
 
@@ -89,8 +89,8 @@ def test_attention_autograd(student, draw, expect):
 @weight(0.5)
 @visibility("visible")
 def test_attention_careful(student, look, draw, expect):
-    """dot_product_attention keeps the dtype and leaves its inputs as they were, for one image as for many."""
-    for N, H in ((1, 6), (5, 16)):
+    """dot_product_attention keeps the dtype and leaves its inputs as they were."""
+    for N, H in ((2, 6), (5, 16)):
         given = drawn(draw, N, H, dtype=torch.float32)
         expect(look(*given), ("attn", "weights")).matches(right(*given))
     prev_h, A = drawn(draw, 2, 5)
@@ -103,9 +103,16 @@ def test_attention_careful(student, look, draw, expect):
 @weight(1)
 @visibility("visible")
 def test_attention_stable(look, draw, expect):
-    """dot_product_attention stays finite where the products are large."""
-    given = drawn(draw, 3, 5, scale=40.0)
-    expect(look(*given), ("attn", "weights")).matches(right(*given), dtype=False)
+    """dot_product_attention stays finite where the products are large, for several images and for a single one."""
+    failures = []
+    for N in (3, 1):
+        given = drawn(draw, N, 5, scale=40.0)
+        try:
+            expect(look(*given), ("attn", "weights")).matches(right(*given), dtype=False)
+        except (CheckFailed, StudentError) as problem:
+            failures.append(problem)
+    if failures:
+        raise failures[0] if len(failures) == 2 else PartlyMet(failures[0].explanation, 0.5)
 
 
 # ---- 10. AttentionLSTM.step_forward --------------------------------------------------------------------------------

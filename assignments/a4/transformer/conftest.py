@@ -32,11 +32,10 @@ def check_bounds(expect):
     def check(name: str, weight: Any) -> None:
         expect(weight, name).is_finite()
         value = torch.as_tensor(weight).double()
+        label = f"{name} / sqrt(6 / ({' + '.join(str(size) for size in reversed(value.shape))}))"
         c = (6 / sum(value.shape)) ** 0.5
-        expect(value.abs().max() / c, f"the largest weight of {name} / sqrt(6 / (D_in + D_out))").is_between(
-            0.9, 1.0001
-        )
+        expect(value.abs().max() / c, f"the largest weight of {label}").is_between(0.9, 1.0001)
         # A uniform distribution has the deviation c / sqrt(3).
-        expect(value.std() / c, f"the deviation of {name} / sqrt(6 / (D_in + D_out))").is_between(0.5, 0.66)
+        expect(value.std() / c, f"the deviation of {label}").is_between(0.5, 0.66)
 
     return check

@@ -4,15 +4,36 @@ The image encoder is replaced by one whose features are known. Everything is com
 cells under the same weights; words are compared up to the first `<END>`.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
 
-from grader.contract.verdict import CheckFailed, Explanation, StudentError
+from grader.contract.verdict import CheckFailed, Explanation, PartlyMet, StudentError
 
 LARGER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the class."
 CELL_TYPES = ("rnn", "lstm", "attn")
 PLAIN = ["<NULL>", *(f"word{i}" for i in range(10))]
 STEPS, SMALL, RATES = 15, 0.4, {"rnn": 0.01, "lstm": 0.01, "attn": 0.004}
 ENDLESS = ["<NULL>", "<START>", *(f"word{i}" for i in range(11))]
+
+
+def for_each(check: Callable[[str], None], cell_types: Sequence[str] = CELL_TYPES) -> None:
+    """The check passes with each of the cells; where it passes with some, these earn their share."""
+    failures: list[tuple[str, CheckFailed | StudentError]] = []
+    for cell_type in cell_types:
+        try:
+            check(cell_type)
+        except (CheckFailed, StudentError) as problem:
+            failures.append((cell_type, problem))
+    if not failures:
+        return
+    cell_type, first = failures[0]
+    if len(failures) == len(cell_types):
+        raise first
+    told = replace(first.explanation, message=f"With cell_type={cell_type!r}: {first.explanation.message}")
+    raise PartlyMet(told, 1 - len(failures) / len(cell_types))
 
 
 # ---- 12. CaptioningRNN.__init__ ------------------------------------------------------------------------------------
@@ -23,8 +44,7 @@ ENDLESS = ["<NULL>", "<START>", *(f"word{i}" for i in range(11))]
 @visibility("visible")
 def test_parts(captioner):
     """CaptioningRNN has word vectors, a recurrent cell, and layers from features to state and from state to scores."""
-    for cell_type in CELL_TYPES:
-        captioner(cell_type)
+    for_each(captioner)
 
 
 @number("12.2")
@@ -32,8 +52,7 @@ def test_parts(captioner):
 @visibility("visible")
 def test_vocabulary(captioner):
     """CaptioningRNN can be made for a vocabulary without <START> and <END>, and for other sizes."""
-    for cell_type in CELL_TYPES:
-        captioner(cell_type, W=9, H=6, words=PLAIN)
+    for_each(partial(captioner, W=9, H=6, words=PLAIN))
 
 
 @number("12.3")
@@ -101,9 +120,13 @@ def test_attention_loss(captioner):
 @visibility("visible")
 def test_padding(captioner):
     """CaptioningRNN.forward leaves out the words equal to ignore_index; without one, all words count."""
-    for cell_type, null in (("rnn", 0), ("lstm", 3), ("attn", 0)):
-        captioner(cell_type, ignore_index=null).check_loss(N=4, T=7)
-    captioner("rnn", words=PLAIN).check_loss(N=2, T=4)
+
+    def check(cell_type):
+        captioner(cell_type, ignore_index={"lstm": 3}.get(cell_type, 0)).check_loss(N=4, T=7)
+        if cell_type == "rnn":
+            captioner("rnn", words=PLAIN).check_loss(N=2, T=4)
+
+    for_each(check)
 
 
 @number("13.5")
@@ -111,8 +134,7 @@ def test_padding(captioner):
 @visibility("visible")
 def test_learns(kit, captioner):
     """CaptioningRNN learns a few captions by heart: the gradients of its loss reach its parameters."""
-    for cell_type in CELL_TYPES:
-        check_learns(kit, captioner(cell_type, H=16, ignore_index=0))
+    for_each(lambda cell_type: check_learns(kit, captioner(cell_type, H=16, ignore_index=0)))
 
 
 def check_learns(kit, network):
@@ -147,8 +169,7 @@ def check_learns(kit, network):
 @visibility("visible")
 def test_kept(captioner):
     """CaptioningRNN.forward leaves images and captions as they were, and remembers nothing between calls."""
-    for cell_type in ("lstm", "attn"):
-        captioner(cell_type).check_kept()
+    for_each(lambda cell_type: captioner(cell_type).check_kept(), ("lstm", "attn"))
 
 
 @number("13.7")
@@ -156,8 +177,7 @@ def test_kept(captioner):
 @visibility("visible")
 def test_other_channels(captioner):
     """CaptioningRNN.forward works with an encoder of other channels than 400, as input_dim says."""
-    for cell_type in CELL_TYPES:
-        captioner(cell_type, D=12).check_loss()
+    for_each(lambda cell_type: captioner(cell_type, D=12).check_loss())
 
 
 @number("13.8")
@@ -167,8 +187,7 @@ def test_other_channels(captioner):
 def test_larger(captioner):
     """CaptioningRNN.forward is right for other sizes, too."""
     words = ["word0", "<END>", "<START>", *(f"word{i}" for i in range(1, 20)), "<NULL>"]
-    for cell_type in CELL_TYPES:
-        captioner(cell_type, W=6, H=10, words=words, ignore_index=22).check_loss(N=5, T=9)
+    for_each(lambda cell_type: captioner(cell_type, W=6, H=10, words=words, ignore_index=22).check_loss(N=5, T=9))
 
 
 # ---- 14. CaptioningRNN.sample --------------------------------------------------------------------------------------
@@ -211,8 +230,7 @@ def test_attention_weights(captioner):
 @visibility("visible")
 def test_lengths(captioner):
     """CaptioningRNN.sample gives max_length words, 15 unless it is told, the same ones again when it is asked again."""
-    for cell_type in ("lstm", "rnn"):
-        captioner(cell_type).check_lengths()
+    for_each(lambda cell_type: captioner(cell_type).check_lengths(), ("lstm", "rnn"))
 
 
 @number("14.6")
@@ -220,8 +238,7 @@ def test_lengths(captioner):
 @visibility("visible")
 def test_endless(captioner):
     """CaptioningRNN.sample also works for a vocabulary without <END>."""
-    for cell_type in CELL_TYPES:
-        captioner(cell_type, words=ENDLESS).check_sample(length=5)
+    for_each(lambda cell_type: captioner(cell_type, words=ENDLESS).check_sample(length=5))
 
 
 @number("14.7")
@@ -231,5 +248,4 @@ def test_endless(captioner):
 def test_sample_larger(captioner):
     """CaptioningRNN.sample is right for other sizes, too."""
     words = ["word0", "<START>", *(f"word{i}" for i in range(1, 20)), "<NULL>", "<END>"]
-    for cell_type in CELL_TYPES:
-        captioner(cell_type, W=6, H=10, words=words).check_sample(N=4, length=11)
+    for_each(lambda cell_type: captioner(cell_type, W=6, H=10, words=words).check_sample(N=4, length=11))
