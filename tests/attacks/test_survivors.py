@@ -46,7 +46,7 @@ def test_no_process_and_no_file_is_left(arena: Arena, tmp_path: Path) -> None:
     assert list((tmp_path / "t").iterdir()) == []
     written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
     of_each = ("report.json", "report.html", "staff.html", "results.json")
-    of_class = {"class.html", "grades.csv", "journal.jsonl", ".journal.lock"}
+    of_class = {"class.html", "class.json", "grades.csv", "junit.xml", "journal.jsonl", ".journal.lock"}
     assert written == {f"{name}/{file}" for name in LEAVE_SOMETHING for file in of_each} | of_class
     ours = {f"{name}-{os.getpid()}" for name in LEAVE_SOMETHING}
     assert not any(path.name in ours for place in places for path in place.iterdir())
