@@ -156,6 +156,9 @@ class Content:
 EXPERIMENTS = ("experiments.py", "trials")
 """In a reference's folder: the program that shows what it reaches, and its modules. They have no say in a verdict."""
 
+PROOFS = ("right", "equivalent.toml")
+"""In an assignment's folder: what its checks are tried on, besides chaffs. It has no say in a verdict, either."""
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -202,7 +205,8 @@ class Assignment:
         total = hashlib.sha256()
         for root in (self.folder, self.reference):
             for path in sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-                if root == self.reference and path.relative_to(root).parts[0] in EXPERIMENTS:
+                left_out = EXPERIMENTS if root == self.reference else PROOFS
+                if path.relative_to(root).parts[0] in left_out:
                     continue
                 total.update(f"{path.relative_to(root).as_posix()}\0".encode())
                 total.update(hashlib.sha256(path.read_bytes()).digest())
