@@ -160,9 +160,10 @@ EXPERIMENTS = ("experiments.py", "trials")
 
 NOTEBOOKS = "notebooks"
 HANDOUT = "handout.md.j2"
-"""In an assignment's folder: the sources of notebooks, and what is told at the top of the handout; no say either."""
 
-_TOLD = (NOTEBOOKS, HANDOUT)
+BESIDE = (NOTEBOOKS, HANDOUT, "right", "equivalent.toml")
+"""In an assignment's folder: the sources of notebooks, what is told at the top of the handout, and what its checks are
+tried on, besides chaffs; no say either."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ class Assignment:
         total = hashlib.sha256()
         for root in (self.folder, self.reference):
             for path in sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-                if path.relative_to(root).parts[0] in (EXPERIMENTS if root == self.reference else _TOLD):
+                if path.relative_to(root).parts[0] in (EXPERIMENTS if root == self.reference else BESIDE):
                     continue
                 total.update(f"{path.relative_to(root).as_posix()}\0".encode())
                 total.update(hashlib.sha256(path.read_bytes()).digest())

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from grader import __version__
-from grader.contract.assignment import EXPERIMENTS, HANDOUT, NOTEBOOKS, Assignment
+from grader.contract.assignment import BESIDE, EXPERIMENTS, Assignment
 from grader.contract.course import Course
 from grader.datasets import captions, cifar10, folders
 from grader.datasets.store import Store
@@ -144,7 +144,7 @@ def _course(assignment: Assignment) -> Iterator[Member]:
     for folder in (assignment.folder, assignment.reference):
         part = "assignments" if folder == assignment.folder else "reference"
         for path in _files(folder):
-            if path.relative_to(folder).parts[0] in (*EXPERIMENTS, HANDOUT, NOTEBOOKS):
+            if path.relative_to(folder).parts[0] in (EXPERIMENTS if folder == assignment.reference else BESIDE):
                 continue
             name = f"course/{part}/{assignment.name}/{path.relative_to(folder).as_posix()}"
             yield Member(name, path.read_bytes(), hidden=assignment.provided not in path.parents)

@@ -160,12 +160,7 @@ def texts_of(chaff: Chaff, assignment: Assignment) -> dict[str, str]:
     Raises:
         ValueError: in words, where a text to replace does not occur exactly once, or what comes of it is no Python.
     """
-    texts: dict[str, str] = {}
-    modules = {spec.file: name for name, spec in assignment.content.modules.items()}
-    for change in chaff.changes(assignment):
-        module = modules[change.file]
-        before = texts.get(module) or (assignment.reference / change.file).read_text(encoding="utf-8")
-        texts[module] = change.made_in(before)
+    texts = changed_texts(chaff, assignment)
     for module, text in texts.items():
         try:
             ast.parse(text)
@@ -173,6 +168,17 @@ def texts_of(chaff: Chaff, assignment: Assignment) -> dict[str, str]:
             raise ValueError(
                 f"with the replacement, {module} is no Python: {error.msg} in line {error.lineno}"
             ) from None
+    return texts
+
+
+def changed_texts(chaff: Chaff, assignment: Assignment) -> dict[str, str]:
+    """As :func:`texts_of`, for a chaff of which it is known that Python comes of it."""
+    texts: dict[str, str] = {}
+    modules = {spec.file: name for name, spec in assignment.content.modules.items()}
+    for change in chaff.changes(assignment):
+        module = modules[change.file]
+        before = texts.get(module) or (assignment.reference / change.file).read_text(encoding="utf-8")
+        texts[module] = change.made_in(before)
     return texts
 
 

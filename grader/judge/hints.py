@@ -14,7 +14,7 @@ from functools import cached_property
 from grader.contract.assignment import Assignment
 from grader.contract.verdict import Status, Verdict
 from grader.judge.answers import say_little
-from grader.judge.chaffs import Chaff, known_chaffs, texts_of
+from grader.judge.chaffs import Chaff, changed_texts, known_chaffs
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
@@ -145,7 +145,7 @@ class Hints:
     def _variant(self, chaff: Chaff | None) -> Modules:
         name = chaff.name if chaff is not None else ""
         if name not in self._variants:
-            texts = texts_of(chaff, self._assignment) if chaff is not None else {}
+            texts = changed_texts(chaff, self._assignment) if chaff is not None else {}
             self._variants[name] = variant_of(self._assignment, texts)
         return self._variants[name]
 

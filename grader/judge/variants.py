@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -45,7 +46,7 @@ def span_of(text: str, path: str) -> tuple[int, int]:
         ValueError: ``text`` is no Python, or does not define it.
     """
     try:
-        node: ast.AST = ast.parse(text)
+        node: ast.AST = _tree(text)
     except SyntaxError as error:
         raise ValueError(f"{error.msg} in line {error.lineno}; a definition can only be found in Python") from None
     for name in path.split("."):
@@ -57,6 +58,12 @@ def span_of(text: str, path: str) -> tuple[int, int]:
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     lines = text.splitlines(keepends=True)
     return sum(map(len, lines[: first - 1])), sum(map(len, lines[: node.end_lineno]))
+
+
+@lru_cache(maxsize=8)
+def _tree(text: str) -> ast.Module:
+    """The syntax tree of a text, of which many variants are made."""
+    return ast.parse(text)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 
-from grader.contract.assignment import Assignment, AssignmentError
+from grader.contract.assignment import PROOFS, Assignment, AssignmentError
 from grader.judge.variants import span_of
 from grader.kit.subjects import Kind, Subject
 
-FOLDER = "right"
+FOLDER = PROOFS[0]
 
 
 def right_subjects(assignment: Assignment) -> list[Subject]:

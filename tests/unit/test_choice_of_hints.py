@@ -58,7 +58,7 @@ def hints(monkeypatch: pytest.MonkeyPatch):
         stage = Stage(alike)
         monkeypatch.setattr(module, "known_chaffs", lambda folder: tuple(chaffs))
         monkeypatch.setattr(module, "variant_of", lambda assignment, texts: texts.get("m", "the reference"))
-        monkeypatch.setattr(module, "texts_of", lambda chaff, assignment: {"m": chaff.name})
+        monkeypatch.setattr(module, "changed_texts", lambda chaff, assignment: {"m": chaff.name})
         order: Any = SimpleNamespace(device="cpu")
         made = Hints(order, assignment, budget)
         made.__dict__["_rehearsal"] = stage
