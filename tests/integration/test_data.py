@@ -150,8 +150,7 @@ def test_a_set_without_a_goal_is_not_asked_either(tmp_path, course, grade, monke
 
 def test_several_sets_can_be_given_by_name_or_path(cifar10, monkeypatch):
     known = replace(KNOWN["shapes10"], make=lambda: shapes10.make(20, 20))
-    for module in ("grader.datasets.store", "grader.cli_data"):
-        monkeypatch.setattr(f"{module}.KNOWN", {"small": known, "cifar10": KNOWN["cifar10"]})
+    monkeypatch.setattr("grader.datasets.store.KNOWN", {"small": known, "cifar10": KNOWN["cifar10"]})
     monkeypatch.chdir(cifar10.parent)
     joined = cli_data.made_ready([cifar10.name, "small"])
     assert joined == f"{cifar10}{os.pathsep}small"
