@@ -56,8 +56,8 @@ BY_NAME = {
 CHANNELS = {PROJECT: "self.project = nn.Linear(self.image_encoder.grid_channels, hidden_dim)"}
 EXTRACTED = "self.extractor.extract_mobilenet_feature(features)"
 SCRAMBLED = {
-    "A = self.project(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).contiguous()": (
-        "A = self.project(features.permute(0, 2, 3, 1)).reshape(len(images), -1, 4, 4)"
+    'self.cell(words, A if self.cell_type == "attn" else h0)': (
+        'self.cell(words, A.transpose(1, 2).reshape(A.shape) if self.cell_type == "attn" else h0)'
     )
 }
 
