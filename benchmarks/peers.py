@@ -1,6 +1,6 @@
 """The same class, the same checks: ``grader grade`` beside plain pytest, whose own process imports each submission.
 
-    python benchmarks/peers.py [--count 40] [--timeout 60]
+    python benchmarks/peers.py [--count 40] [--timeout 240] [--only right,odd,attack,broken]
 
 Plain pytest, with gradescope-utils' decorators, one process for each submission, is what most autograders of courses
 are. Both make the 45 checks of A2 that need no player; ours makes 29 more in the same time. Attacks are those that can
@@ -36,12 +36,14 @@ Passed = dict[str, set[str] | None]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=40, help="submissions")
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds that plain pytest has for a submission")
+    parser.add_argument("--timeout", type=float, default=240.0, help="seconds that plain pytest has for a submission")
+    parser.add_argument("--only", default="", help="kinds of submissions, separated by commas (default: all)")
     options = parser.parse_args()
     os.environ.update(ONE_THREAD)
     with tempfile.TemporaryDirectory(prefix="peers-") as temporary:
         folder = Path(temporary)
-        kinds = fill(folder / "class", options.count, random.Random(1), harmless=True)
+        only = options.only.split(",") if options.only else ()
+        kinds = fill(folder / "class", options.count, random.Random(1), only, harmless=True)
         print(", ".join(f"{count} {kind}" for kind, count in Counter(kinds.values()).items()), flush=True)
         racers = {
             "plain pytest": lambda: plain(folder, options.timeout),
