@@ -160,8 +160,9 @@ EXPERIMENTS = ("experiments.py", "trials")
 
 NOTEBOOKS = "notebooks"
 HANDOUT = "handout.md.j2"
-
-BESIDE = (NOTEBOOKS, HANDOUT, "right", "equivalent.toml")
+RIGHT = "right"
+EQUIVALENT = "equivalent.toml"
+BESIDE = (NOTEBOOKS, HANDOUT, RIGHT, EQUIVALENT)
 """In an assignment's folder: the sources of notebooks, what is told at the top of the handout, and what its checks are
 tried on, besides chaffs; no say either."""
 

@@ -17,11 +17,9 @@ import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from grader.contract.assignment import PROOFS, Assignment, AssignmentError, read_toml, sentences
+from grader.contract.assignment import EQUIVALENT, Assignment, AssignmentError, read_toml, sentences
 from grader.kit.marks import read, regions
 from grader.kit.subjects import Kind, Subject, questions_of
-
-EQUIVALENT = PROOFS[1]
 
 _BINARY: dict[type[cst.BaseBinaryOp], cst.BaseBinaryOp] = {
     cst.Add: cst.Subtract(),

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import ast
 
-from grader.contract.assignment import PROOFS, Assignment, AssignmentError
+from grader.contract.assignment import RIGHT, Assignment, AssignmentError
 from grader.judge.variants import span_of
 from grader.kit.subjects import Kind, Subject
-
-FOLDER = PROOFS[0]
 
 
 def right_subjects(assignment: Assignment) -> list[Subject]:
     """The other formulations of an assignment. Raises :class:`AssignmentError` where a file cannot be merged."""
     modules = {spec.file: name for name, spec in assignment.content.modules.items()}
     subjects = []
-    for folder in sorted(path for path in (assignment.folder / FOLDER).glob("*/") if path.is_dir()):
+    for folder in sorted(path for path in (assignment.folder / RIGHT).glob("*/") if path.is_dir()):
         texts = {}
         for path in sorted(folder.glob("*.py")):
             if path.name not in modules:
