@@ -120,6 +120,20 @@ def test_those_that_lost_a_check_can_be_graded_once_more(grader, arguments, tmp_
     assert "lost a check" in errors
 
 
+def test_what_is_alike_is_told_on_request_and_never_of_another_run(grader, arguments, tmp_path):
+    pytest.importorskip("copydetect", reason="copydetect is an optional dependency")
+    out = tmp_path / "out"
+    only = ("--only", NAMES[0], "--only", NAMES[3])
+    code, output, _ = grader(*arguments(out), *only, "--similar")
+    assert code == 0
+    assert "0 pairs of submissions are alike" in output
+    assert "No two submissions are alike" in (out / "similar.html").read_text()
+    assert 'href="similar.html"' in (out / "class.html").read_text()
+    assert grader(*arguments(out), *only)[0] == 0
+    assert not (out / "similar.html").exists()
+    assert 'href="similar.html"' not in (out / "class.html").read_text()
+
+
 def grades(out: Path) -> dict[str, str]:
     """Name -> its line in the table of grades."""
     lines = (out / "grades.csv").read_text().splitlines()[1:]
