@@ -6,9 +6,10 @@ where a text of what is hidden is found in it.
 
 from __future__ import annotations
 
+import ast
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from grader.kit.visible import Cut, without_hidden
 
 LABEL = "students"
 FILE = wheel.file_name(LABEL)
+LENDING = "lending.py"
+"""A module of checks that holds right versions to be lent: solutions, which stay away and are not used at home."""
 
 
 class StudentsError(UsageError):
@@ -121,11 +124,57 @@ def _names(assignment: Assignment) -> list[str]:
 
 
 def visible_checks(assignment: Assignment) -> Cut:
-    """The Python files of the assignment's checks, by their paths in its folder, without what is hidden."""
-    told = (assignment.provided.name, NOTEBOOKS)
-    paths = [path.relative_to(assignment.folder) for path in sorted(assignment.folder.rglob("*.py"))]
-    mine = [path for path in paths if path.parts[0] not in told and "__pycache__" not in path.parts]
-    return without_hidden({path.as_posix(): (assignment.folder / path).read_text(encoding="utf-8") for path in mine})
+    """The assignment's checks and what they import, by their paths in its folder, without what is hidden."""
+    files = {
+        path.relative_to(assignment.folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(_of_checks(assignment))
+    }
+    lending = {file: text for file, text in files.items() if file.rpartition("/")[2] == LENDING}
+    cut = without_hidden({**files, **{file: _nothing_lent(text) for file, text in lending.items()}})
+    return Cut(cut.kept, {**cut.hidden, **lending})
+
+
+def _nothing_lent(text: str) -> str:
+    """A module of right versions with nothing in it: its tables under the same names, and empty."""
+    names = []
+    for node in ast.parse(text).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict()):
+                names.append(name)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Dict()):
+                names.append(name)
+    return "\n".join(['"""At home nothing is lent."""', "", *(f"{name} = {{}}" for name in names), ""])
+
+
+def _of_checks(assignment: Assignment) -> set[Path]:
+    """Tests, their ``conftest.py`` and ``__init__.py``, and the modules beside them that these import.
+
+    Whatever else lies in the folder, such as solutions of another kind, is none of the students' business.
+    """
+    tests = {path for path in _python(assignment.folder) if path.name.startswith("test_")}
+    tests = {path for path in tests if assignment.provided not in path.parents}
+    above = {folder for path in tests for folder in path.parents if assignment.folder in (folder, *folder.parents)}
+    found = {path for folder in above for name in ("__init__.py", "conftest.py") if (path := folder / name).is_file()}
+    found |= tests
+    waiting = list(found)
+    while waiting:
+        fresh = {path for path in _imported(waiting.pop()) if path.is_file()} - found
+        found |= fresh
+        waiting += fresh
+    return found
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """The files that relative imports of ``path`` mean."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            place = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            yield place.with_suffix(".py")
+            yield from (place / f"{alias.name}.py" for alias in node.names)
+
+
+def _python(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*.py")) if "__pycache__" not in path.parts]
 
 
 def build(course: Course, names: Sequence[str], root: Path) -> bytes:
@@ -152,7 +201,8 @@ def shown_by(readable: dict[str, bytes], course: Course, names: Sequence[str]) -
     for assignment in map(course.assignment, names):
         roots = (assignment.template, assignment.provided)
         given = {str(path): path.read_bytes() for root in roots for path in root.rglob("*.py")}
-        secret = [path for path in assignment.reference.rglob("*.py") if "__pycache__" not in path.parts]
+        shown = {*_of_checks(assignment), *_python(assignment.provided), *_python(assignment.folder / NOTEBOOKS)}
+        secret = [*_python(assignment.reference), *(path for path in _python(assignment.folder) if path not in shown)]
         secret += [assignment.folder / name for name in ("chaffs.toml", "demo.toml")]
         hidden = {f"{assignment.name}/{path.name}": path.read_bytes() for path in secret if path.is_file()}
         found += leaks(hidden, given, readable)

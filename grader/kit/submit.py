@@ -88,7 +88,7 @@ def gather(folder: Path, assignment: Assignment) -> Contents:
     return Contents(
         {path.relative_to(folder).as_posix(): path.read_bytes() for path in chosen},
         (*missing, *faults),
-        tuple(_unwritten(folder, assignment)),
+        tuple(dict.fromkeys(_unwritten(folder, assignment))),
         tuple(notes),
     )
 

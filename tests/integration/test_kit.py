@@ -12,7 +12,7 @@ from grader.contract.course import Course, default_course
 from grader.contract.verdict import Status
 from grader.judge.home import left_out
 from grader.judge.prepare import Options
-from grader.kit.students import FILE, StudentsError, build, lay_out_course, shown_by
+from grader.kit.students import FILE, StudentsError, build, lay_out_course, shown_by, visible_checks
 from grader.kit.visible import without_hidden
 
 
@@ -70,8 +70,6 @@ def test_nothing_hidden_is_in_the_file(home, toy):
 
 @pytest.mark.parametrize("name", ["a1", "a2", "a3", "a4"])
 def test_cutting_leaves_visible_checks_that_python_reads(name):
-    from grader.kit.students import visible_checks
-
     cut = visible_checks(default_course().assignment(name))
     for text in cut.kept.values():
         compile(text, "checks", "exec")
@@ -95,6 +93,28 @@ def test_a_reference_that_fails_makes_no_kit(toy, address, tmp_path):
     )
     with pytest.raises(StudentsError, match=r"does not pass: .*test_norms"):
         lay_out_course(Course(course), ["warmup"], tmp_path / "home", address)
+
+
+def test_only_checks_and_what_they_import_are_given(toy, tmp_path):
+    course = Course(Path(shutil.copytree(toy, tmp_path / "course")))
+    folder = course.root / "assignments" / "warmup"
+    (folder / "right").mkdir()
+    shutil.copy(course.root / "reference" / "warmup" / "vectors.py", folder / "right" / "vectors.py")
+    (folder / "pack").mkdir()
+    (folder / "pack" / "__init__.py").write_text("")
+    (folder / "pack" / "formulas.py").write_text("from . import deeper\n")
+    (folder / "pack" / "deeper.py").write_text("X = 1\n")
+    (folder / "pack" / "alone.py").write_text("X = 2\n")
+    (folder / "pack" / "lending.py").write_text("def right(x):\n    return x\n\n\nMETHODS: dict = {'a.b': right}\n")
+    (folder / "pack" / "test_more.py").write_text("from .formulas import deeper\nfrom .lending import METHODS\n")
+    kept = visible_checks(course.assignment("warmup")).kept
+    assert sorted(kept) == [
+        "pack/__init__.py", "pack/deeper.py", "pack/formulas.py", "pack/lending.py", "pack/test_more.py",
+        "test_fitting.py", "test_vectors.py",
+    ]  # fmt: skip
+    assert kept["pack/lending.py"] == '"""At home nothing is lent."""\n\nMETHODS = {}\n'
+    other = {"told.py": (folder / "right" / "vectors.py").read_bytes()}
+    assert shown_by(other, course, ["warmup"])
 
 
 CHECKS = """\
