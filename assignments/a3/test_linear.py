@@ -155,7 +155,7 @@ def test_relu_inputs(relu_layer, draw):
 @weight(0.5)
 @visibility("visible")
 def test_relu_small(relu_layer, draw):
-    """ReLU.forward keeps the dtype, and is a ReLU of your own."""
+    """ReLU.forward keeps the dtype, and works without torch.nn."""
     relu_layer.out(signed(draw, 5, 3, dtype=torch.float32))
     relu_layer.traced(signed(draw, 5, 3))
 

@@ -12,7 +12,7 @@ from grader.contract.verdict import CheckFailed
 class Momentum:
     """v = mu v - lr dw; w = w + v."""
 
-    name, state = "sgd_momentum", ("velocity",)
+    name, state, size = "sgd_momentum", {"velocity": 1.0}, 1.0
     defaults: ClassVar = {"learning_rate": 1e-2, "momentum": 0.9}
     other: ClassVar = {"learning_rate": 0.05, "momentum": 0.6}
 
@@ -25,9 +25,10 @@ class Momentum:
 class RMSProp:
     """Division by the root of a running mean of squares."""
 
-    name, state = "rmsprop", ("cache",)
+    # Gradients are so large that epsilon does not show: whether it is read from config is a question of its own.
+    name, state, size = "rmsprop", {"cache": 1e6}, 1e3
     defaults: ClassVar = {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}
-    other: ClassVar = {"learning_rate": 0.05, "decay_rate": 0.8, "epsilon": 1e-3}
+    other: ClassVar = {"learning_rate": 0.05, "decay_rate": 0.8, "epsilon": 1e-8}
 
     @staticmethod
     def step(w, dw, s):
@@ -38,9 +39,9 @@ class RMSProp:
 class Adam:
     """Both, freed of their bias towards 0."""
 
-    name, state = "adam", ("m", "v", "t")
+    name, state, size = "adam", {"m": 1e3, "v": 1e6, "t": None}, 1e3
     defaults: ClassVar = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-    other: ClassVar = {"learning_rate": 0.05, "beta1": 0.7, "beta2": 0.9, "epsilon": 1e-3}
+    other: ClassVar = {"learning_rate": 0.05, "beta1": 0.7, "beta2": 0.9, "epsilon": 1e-8}
 
     @staticmethod
     def step(w, dw, s):
@@ -64,12 +65,12 @@ class Rule:
             raise CheckFailed("The function should return two things: next_w, and config as a dict.")
         return got
 
-    def walk(self, config, settings, steps, dtype=torch.float64, size=1.0):
-        """Steps along gradients of this size; every next_w is compared. Returns the last config and the right one."""
+    def walk(self, config, settings, steps, dtype=torch.float64, size=None):
+        """Steps along gradients that are drawn; every next_w is compared. Returns the last config and the right one."""
         w = self.draw.normal(4, 5, dtype=dtype)
         mine, right = w, w
         for step in range(1, steps + 1):
-            dw = self.draw.normal(4, 5, dtype=dtype, scale=size)
+            dw = self.draw.normal(4, 5, dtype=dtype, scale=size or self.right.size)
             mine, config = self.step(mine, dw, config)
             right, settings = self.right.step(right, dw, settings)
             self.expect(mine, f"next_w after {step} step{'s' * (step > 1)}").matches(
@@ -86,14 +87,15 @@ class Rule:
         self.walk(dict(self.right.other), dict(self.right.other), 12)
 
     def defaults(self):
-        """Without a config, the usual settings; epsilon only shows where gradients are small."""
+        """Without a config, the usual settings."""
         self.walk(None, dict(self.right.defaults), 4)
-        self.walk(None, dict(self.right.defaults), 4, size=1e-7)
 
     def state(self):
         """What is kept in config, under its usual names, and that it is used from there."""
-        shape = {"t": 5}
-        begun = {name: shape.get(name, self.draw.uniform(4, 5, low=0.1, high=1.0)) for name in self.right.state}
+        begun = {
+            name: size * self.draw.uniform(4, 5, low=0.1, high=1.0) if size else 5
+            for name, size in self.right.state.items()
+        }
         settings = {**self.right.other, **begun}
         sent = {name: value.clone() if torch.is_tensor(value) else value for name, value in settings.items()}
         config, right = self.walk(sent, settings, 3)
@@ -103,9 +105,12 @@ class Rule:
             self.expect(config[name], f"config[{name!r}]").matches(right[name], dtype=False)
 
     def careful(self):
-        """Float32, and dw and w as they were."""
+        """Float32, epsilon as it is set, and dw and w as they were."""
         settings = dict(self.right.other)
         self.walk(dict(settings), dict(settings), 3, torch.float32)
+        if "epsilon" in settings:
+            larger = {**settings, "epsilon": 0.05}
+            self.walk(dict(larger), dict(larger), 3, size=1.0)
         w, dw = self.draw.normal(3, 2), self.draw.normal(3, 2)
         got, after = self.function.observed(w.clone(), dw.clone(), dict(settings))
         if type(got) not in (tuple, list) or len(got) != 2:
@@ -203,7 +208,7 @@ def test_rmsprop_defaults(rms):
 @weight(0.5)
 @visibility("visible")
 def test_rmsprop_careful(rms):
-    """rmsprop works in float32, and leaves w and dw as they were."""
+    """rmsprop works in float32, takes epsilon from config, and leaves w and dw as they were."""
     rms.careful()
 
 
@@ -247,5 +252,5 @@ def test_adam_defaults(adam):
 @weight(0.5)
 @visibility("visible")
 def test_adam_careful(adam):
-    """adam works in float32, and leaves w and dw as they were."""
+    """adam works in float32, takes epsilon from config, and leaves w and dw as they were."""
     adam.careful()

@@ -47,6 +47,22 @@ def test_differences_are_told_from_a_formula(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_torchs_relu_is_allowed_and_that_of_its_layers_is_not(tmp_path: Path) -> None:
+    for name, function in (("allowed", "torch.relu(x)"), ("forbidden", "torch.nn.functional.relu(x)")):
+        (tmp_path / name).mkdir()
+        changed("fully_connected_networks.py", tmp_path / name, {"return x.clamp(min=0), x": f"return {function}, x"})
+    assert lost(tmp_path / "allowed", "test_linear.py", "relu") == set()
+    assert {"test_relu", "test_relu_small"} <= lost(tmp_path / "forbidden", "test_linear.py", "relu")
+
+
+@pytest.mark.slow
+def test_an_epsilon_of_ones_own_costs_what_asks_for_it(tmp_path: Path) -> None:
+    own = {'(v_hat.sqrt() + config["epsilon"])': "(v_hat.sqrt() + 1e-7)"}
+    changed("fully_connected_networks.py", tmp_path, own)
+    assert lost(tmp_path, "test_optimisers.py", "adam") == {"test_adam_careful"}
+
+
+@pytest.mark.slow
 def test_names_counted_from_zero_cost_the_constructor_alone(tmp_path: Path) -> None:
     from_zero = {
         'params[f"W{i}"] = weight_scale * torch.randn(dims[i - 1]': (
