@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import __version__, cli_class, cli_data, cli_doctor, cli_gradescope, cli_student
+from grader import __version__, cli_author, cli_class, cli_data, cli_doctor, cli_gradescope, cli_student
 from grader.contract.signals import terminations_as_interruptions
 from grader.exits import Exit, UsageError
 
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.set_defaults(run=_reference)
 
     cli_student.add_parsers(commands)
+    cli_author.add_parsers(commands)
     commands.choices["submit"].set_defaults(run=_submit)
 
     cli_data.add_parser(commands)
