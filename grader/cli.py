@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from grader import (
     __version__,
+    cli_author,
     cli_class,
     cli_cluster,
     cli_data,
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.set_defaults(run=_reference)
 
     cli_student.add_parsers(commands)
+    cli_author.add_parsers(commands)
     commands.choices["submit"].set_defaults(run=_submit)
 
     cli_data.add_parser(commands)

@@ -1,0 +1,80 @@
+"""What authors of courses run: ``grader assignment``, which begins one, and ``grader kit``, what students install.
+
+What needs torch is imported once a command needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from grader import cli_class
+from grader.exits import Exit, UsageError
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the two commands."""
+    assignment = commands.add_parser("assignment", help="begin an assignment of your own, or derive students' files")
+    which = assignment.add_subparsers(required=True, metavar="WHAT")
+    begin = which.add_parser("new", help="write a small assignment that works, to be replaced piece by piece")
+    begin.add_argument("name", help="its name, such as hw1")
+    begin.add_argument("--title", default="", help="what people call it")
+    begin.add_argument("--course", type=Path, default=Path(), help="folder of the course (default: this one)")
+    begin.set_defaults(run=_begin)
+    derive = which.add_parser("template", help="derive the students' files from the references anew")
+    derive.add_argument("--course", type=Path, default=Path(), help="folder of the course (default: this one)")
+    derive.set_defaults(run=_derive)
+
+    kit = commands.add_parser("kit", help="make what students install: no reference, no hidden check")
+    kit.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which (default: all of the course)")
+    kit.add_argument("-o", "--out", type=Path, default=Path(), metavar="FOLDER", help="where to (default: here)")
+    kit.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
+    kit.set_defaults(run=_kit)
+
+
+# ---------------------------------------------------------------------------------------------- what students install
+
+
+def _kit(options: argparse.Namespace) -> Exit:
+    from grader.contract.course import open_course
+    from grader.kit.students import FILE, build, lay_out_course
+
+    course = open_course(options.course)
+    names = options.assignments or course.names
+    with tempfile.TemporaryDirectory(prefix="kit-") as folder, cli_class.grading() as address:
+        root = Path(folder)
+        for made in lay_out_course(course, names, root, address()):
+            print(f"{made.name}: {made.checks} checks at home; {len(made.away)} only when handed in")
+            for check in made.away:
+                print(f"  {check}")
+        content = build(course, names, root)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / FILE).write_bytes(content)
+    print(f"{options.out / FILE}: {len(content):,} bytes; no text of a reference or of a hidden check was found in it")
+    return Exit.OK
+
+
+# ---------------------------------------------------------------------------------------------- an assignment
+
+
+def _begin(options: argparse.Namespace) -> Exit:
+    from grader.kit.skeleton import write_assignment
+
+    for path in write_assignment(options.course, options.name, options.title):
+        print(path)
+    reference = options.course / "reference" / options.name
+    print(f"See that it works: grader grade {reference} -a {options.name} --course {options.course}")
+    return Exit.OK
+
+
+def _derive(options: argparse.Namespace) -> Exit:
+    from grader.kit.marks import TemplateError
+    from grader.kit.skeleton import write_templates
+
+    try:
+        remark = write_templates(options.course)
+    except TemplateError as error:
+        raise UsageError(str(error)) from error
+    print(remark or f"{options.course / 'student_template'} follows from the references.")
+    return Exit.OK
