@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -182,19 +182,20 @@ def connected(scheduler: str, local: int, terms: Terms, expected: str) -> Iterat
     TLS is Dask's: ``distributed.comm.tls`` in its configuration, and an address that begins with ``tls://``.
 
     Raises:
-        UsageError: if the scheduler does not answer.
+        UsageError: if the scheduler does not answer, or one of its workers lacks the grader.
     """
-    cluster = LocalCluster(n_workers=local, threads_per_worker=1, dashboard_address=None) if local else None
-    try:
-        with Client(cluster or scheduler) as client:
-            stations = Stations(terms, expected)
+    stations = Stations(terms, expected)
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(_local(local)) if local else None
+            client = stack.enter_context(Client(cluster or scheduler))
             client.register_plugin(stations)
-            yield client, stations.name
-            client.unregister_worker_plugin(stations.name)
-    except (OSError, ValueError) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(f"the scheduler {scheduler or 'on this machine'} cannot be used: {error}") from error
-    finally:
-        if cluster:
-            cluster.close()
+        except (OSError, ValueError, ImportError) as error:
+            where = scheduler or "on this machine"
+            raise UsageError(f"the scheduler {where} cannot be used: {error}") from error
+        yield client, stations.name
+        client.unregister_worker_plugin(stations.name)
+
+
+def _local(workers: int) -> LocalCluster:
+    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
