@@ -14,6 +14,15 @@ from grader.judge.uploads.sourcetext import Fault, definitions, normalised, pars
 GREETING = 'x = "é"\n'
 
 
+def test_starred_arguments_in_brackets_of_their_own_are_read_as_older_pythons_did():
+    old = 'def f(x):\n    """f((*x))"""\n    return g((*x.shape), 1) + h((*x)), [(*x, 1)]\n'
+    new = 'def f(x):\n    """f((*x))"""\n    return g(*x.shape, 1) + h(*x), [(*x, 1)]\n'
+    assert normalised(old.encode()).data.decode() == new
+    assert normalised(new.encode()).data.decode() == new
+    beyond_help = "x = (*y)\nf((*z))\n"
+    assert normalised(beyond_help.encode()).data.decode() == beyond_help
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -18,6 +18,9 @@ _FORMATTED = re.compile(r"(?i)\b(?:f|fr|rf)['\"]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # The escape at the end tells encodings that read code out of what looks like a comment.
 _ASCII = bytes(range(32, 127)) + b"\t\n\\u0041"
+# What Python up to 3.8 read as f(*x): an argument in brackets of its own.
+_BRACKETED = re.compile(r"(?<=\()\((\*[A-Za-z_][\w.]*)\)")
+_MOST_BRACKETED = 50
 # Python before 3.12 spends, on every field of an f-string, time in proportion to the length of the string.
 _FIELD_WORK = 3_000_000_000
 
@@ -73,8 +76,9 @@ class Definitions:
 def normalised(raw: bytes) -> SourceText:
     """Decode source as Python does (byte order mark, coding cookie) and encode it as plain UTF-8.
 
-    What is executed, parsed and shown is then one and the same text, whatever encoding and line ends it came in. Line
-    numbers stay. Normalising twice changes nothing.
+    What is executed, parsed and shown is then one and the same text, whatever encoding and line ends it came in. A call
+    such as ``f((*x))``, which Python up to 3.8 took for ``f(*x)``, becomes that. Line numbers stay. Normalising twice
+    changes nothing.
     """
     if raw.startswith(_UTF16):
         return SourceText(raw, Fault("The file is saved as UTF-16. Save it as UTF-8"))
@@ -92,7 +96,20 @@ def normalised(raw: bytes) -> SourceText:
     except (SyntaxError, LookupError, ValueError):
         return SourceText(raw, _undecodable(raw, None))
     lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return SourceText("\n".join(_with_utf8_cookie(lines)).encode())
+    return SourceText(_with_plain_stars("\n".join(_with_utf8_cookie(lines))).encode())
+
+
+def _with_plain_stars(text: str) -> str:
+    """``text`` without the brackets around starred arguments, in the lines that Python refuses for them."""
+    for _ in range(min(text.count("((*"), _MOST_BRACKETED)):
+        fault = parse(text)
+        if not isinstance(fault, Fault) or "starred expression" not in fault.message:
+            break
+        lines = text.split("\n")
+        lines[fault.line - 1] = _BRACKETED.sub(r"\1", lines[fault.line - 1])
+        if text == (text := "\n".join(lines)):
+            break
+    return text
 
 
 def _keeps_ascii(encoding: str) -> bool:
