@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, replace
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _MEMORY_OF_A_JUDGE = 700 * 2**20
 """What one grading needs at its peak, in bytes: judge, loader and players of A4, and its share of the zygote."""
+
+_REFRESH_SECONDS = 0.2
+"""Between two pictures of the bar; a run is asked far more often whether a judge has ended."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -276,9 +280,11 @@ def _with_progress(ended: Iterator[Finished | None], run: Whole | Run, total: in
         TimeRemainingColumn(),
     )
     with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as progress:
-        task = progress.add_task(f"grading {label}", total=total)
+        task, shown = progress.add_task(f"grading {label}", total=total), 0.0
         for each in ended:
             if each is not None:
                 progress.advance(task)
                 yield each
-            progress.update(task, description=run.doing or f"grading {label}", refresh=True)
+            if time.monotonic() - shown > _REFRESH_SECONDS:
+                progress.update(task, description=run.doing or f"grading {label}", refresh=True)
+                shown = time.monotonic()
