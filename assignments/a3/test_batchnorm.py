@@ -8,6 +8,8 @@ from grader.contract.verdict import CheckFailed
 
 LARGER_DRAW = "A second draw with other sizes came out wrong. Look for a size that is written into the function."
 NAMES = ("dx", "dgamma", "dbeta")
+# In numbers of this size eps does not show: whether a backward pass heeds it is a question of its own.
+LARGE = 300.0
 
 
 def moments(x):
@@ -25,13 +27,13 @@ def normalise(x, gamma, beta, bn_param):
     return gamma * (x - mean) / torch.sqrt(var + bn_param.get("eps", 1e-5)) + beta
 
 
-def batch(draw, *shape, dtype=torch.float64):
+def batch(draw, *shape, dtype=torch.float64, size=1.0):
     """x whose features differ in mean and deviation, gamma and beta."""
     c = shape[1]
     wide = (1, c, *[1] * (len(shape) - 2))
     mean, spread = draw.uniform(*wide, low=-3.0, high=5.0), draw.uniform(*wide, low=0.5, high=3.0)
     return {
-        "x": (mean + spread * draw.normal(*shape)).to(dtype),
+        "x": (size * (mean + spread * draw.normal(*shape))).to(dtype),
         "gamma": draw.uniform(c, low=0.5, high=2.0, dtype=dtype),
         "beta": draw.normal(c, dtype=dtype),
     }
@@ -151,7 +153,7 @@ def check_repeated(norm, draw, *shape):
 
 
 def check_larger(norm, draw):
-    wanted = norm.right_names(batch(draw, 6, 3), training())
+    wanted = norm.right_names(batch(draw, 6, 3, size=LARGE), training())
     norm.gradient(wanted, batch(draw, 31, 11, dtype=torch.float32), training(), dtype=True)
     norm.gradient(wanted, batch(draw, 9, 5), training(eps=0.3))
 
@@ -161,7 +163,7 @@ def check_larger(norm, draw):
 @visibility("visible")
 def test_norm_dx(norm, draw):
     """BatchNorm.backward returns dx: through x itself, through the mean, and through the variance."""
-    norm.explained(["dx"], batch(draw, 6, 3), training())
+    norm.explained(["dx"], batch(draw, 6, 3, size=LARGE), training())
 
 
 @number("29.2")
@@ -206,7 +208,7 @@ def test_norm_backward_larger(norm, draw):
 @visibility("visible")
 def test_alternative_dx(alternative, draw):
     """BatchNorm.backward_alt returns dx from the simplified formula."""
-    alternative.explained(["dx"], batch(draw, 6, 3), training())
+    alternative.explained(["dx"], batch(draw, 6, 3, size=LARGE), training())
 
 
 @number("30.2")

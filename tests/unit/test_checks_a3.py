@@ -63,6 +63,17 @@ def test_an_epsilon_of_ones_own_costs_what_asks_for_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_backward_pass_without_eps_costs_what_asks_for_it(tmp_path: Path) -> None:
+    without = {
+        "        return dx.mul_(gamma * inv_std), dgamma, dbeta": (
+            "        return dx.mul_(gamma / (centred * centred).mean(dim=0).sqrt()), dgamma, dbeta"
+        )
+    }
+    changed("convolutional_networks.py", tmp_path, without)
+    assert lost(tmp_path, "test_batchnorm.py", "alternative") == {"test_alternative_larger"}
+
+
+@pytest.mark.slow
 def test_names_counted_from_zero_cost_the_constructor_alone(tmp_path: Path) -> None:
     from_zero = {
         'params[f"W{i}"] = weight_scale * torch.randn(dims[i - 1]': (
