@@ -36,11 +36,12 @@ ELSEWHERE = {
     "grader kit": "tests/integration/test_kit.py",
     "grader reference": "tests/integration/test_experiments.py",
     "grader data": "tests/integration/test_data.py",
+    "grader validate": "tests/integration/test_validate.py",
     "grader grade reference/a1 -a a1 --data cifar-10-batches-py": "tests/e2e/test_real_images.py",
     "grader grade SUBMISSIONS -a a2 --device auto": "tests/gpu/test_cuda.py",
     "grader grade SUBMISSIONS -a a2 --require-confinement isolated": "tests/integration/test_doctor.py",
-    "grader check mine --watch": "tests/integration/test_student.py",
-    "grader check mine --open": "tests/integration/test_student.py",
+    "grader check mine --watch": "tests/integration/test_cli_student.py",
+    "grader check mine --open": "tests/integration/test_cli_student.py",
     "grader --version": "tests/e2e/test_distribution.py",
 }
 
