@@ -223,6 +223,17 @@ def test_a_block_with_one_norm_in_both_places_loses_that_in_its_constructor(tmp_
 
 
 @pytest.mark.slow
+def test_a_norm_with_two_names_loses_that_in_the_constructor(tmp_path: Path) -> None:
+    file = ROOT / "reference/a4/transformers.py"
+    text = file.read_text(encoding="utf-8")
+    encoder = text[text.index("class EncoderBlock") : text.index("def get_subsequent_mask")]
+    line = next(line for line in encoder.splitlines(keepends=True) if "self.norm2 =" in line)
+    named = encoder.replace(line, "        self.norm2 = self.norm1\n")
+    found = verdicts(changed(tmp_path, {encoder: named}, file=file, name=file.name), "test_encoder")
+    assert {number for number, verdict in found.items() if verdict["status"] != "passed"} == {"43.2"}
+
+
+@pytest.mark.slow
 def test_attention_that_takes_no_single_image_loses_that_alone(tmp_path: Path) -> None:
     file = REFERENCE.read_text(encoding="utf-8")
     attention = file[file.index("def dot_product_attention") : file.index("class AttentionLSTM")]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import torch
@@ -80,6 +79,7 @@ class Net:
     Attributes:
         remote: the network.
         weights: name -> value of every parameter.
+        once: names of the parameters; what has several names, as of a part used twice, has one here.
         parts: name -> name of the class of every module inside.
     """
 
@@ -92,20 +92,17 @@ class Net:
             trial.expect(value, name).is_finite()
         self.parts = trial.student.transformer_helpers.parts(remote)
         self.fill({name: self._drawn(value) for name, value in first.items()})
-        if self._shares(first):
-            # Of what has several names, the last one counts.
-            self.fill(trial.student.transformer_helpers.parameters(remote))
+        # Of what has several names, the last one counts: it was drawn for the others as well, and in vain.
+        drawn, now = self.weights, trial.student.transformer_helpers.parameters(remote)
+        if type(now) is not dict or now.keys() != drawn.keys():
+            raise CheckFailed("The network has other parameters once its weights are set.")
+        self.weights = now
+        self.once = [name for name, value in drawn.items() if torch.equal(value, now[name])]
 
     def _drawn(self, value: torch.Tensor) -> torch.Tensor:
         if value.dim() == 2:
             return self.trial.draw.normal(*value.shape, scale=max(value.shape[1], 1) ** -0.5)
         return (value == 1).double() + self.trial.draw.normal(*value.shape, scale=0.3)
-
-    @staticmethod
-    def _shares(first: dict[str, torch.Tensor]) -> bool:
-        """Whether two matrices begin with the same numbers, as those do that are one and the same."""
-        matrices = [value for value in first.values() if value.dim() == 2]
-        return any(torch.equal(one, other) for one, other in combinations(matrices, 2))
 
     def fill(self, weights: dict[str, torch.Tensor]) -> None:
         """Gives the network these parameters."""
@@ -182,10 +179,9 @@ class Net:
         missing = [name for name in self.weights if name not in got[2]]
         if missing:
             raise CheckFailed(f"The parameters {', '.join(missing)} have no gradient.")
-        names = list(self.weights)
-        if not names:
-            return
-        self._slope("the parameters", [got[2][n] for n in names], [self.weights[n] for n in names], None, dout, inputs)
+        if self.once:
+            values, slopes = ([of[name] for name in self.once] for of in (self.weights, got[2]))
+            self._slope("the parameters", slopes, values, None, dout, inputs)
 
     def _moved(self, inputs: Sequence[Any], i: int, moved: Sequence[torch.Tensor]) -> Any:
         return self(*inputs[:i], moved[0], *inputs[i + 1 :])
@@ -223,7 +219,7 @@ class Net:
 
     def _with(self, values: Sequence[torch.Tensor], inputs: Sequence[Any]) -> Any:
         before = self.weights
-        self.fill(dict(zip(before, values, strict=True)))
+        self.fill(dict(zip(self.once, values, strict=True)))
         out = self(*inputs)
         self.fill(before)
         return out
