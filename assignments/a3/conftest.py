@@ -244,7 +244,7 @@ class Layer:
         once for each, at least; what takes a good deal less than that is a formula, however many loops it is written
         in. The forbidden function is looked for on ``small`` tensors, since a trace takes its time.
         """
-        wanted = self.right_names(small, *settings)
+        wanted = self.right_names(at, *settings)
         forward, little = (
             self.kit.cost(self.forward.holding, *copies(point.values()), *copies(settings)) for point in (at, small)
         )

@@ -152,8 +152,25 @@ def check_repeated(norm, draw, *shape):
     norm.upstream_kept(batch(draw, *shape), training())
 
 
+def check_dx(norm, draw):
+    """dx, for numbers of a usual size or at least for large ones."""
+    try:
+        norm.explained(["dx"], batch(draw, 6, 3), training())
+    except CheckFailed as failure:
+        try:
+            norm.gradient(["dx"], batch(draw, 6, 3, size=LARGE), training())
+        except CheckFailed:
+            raise failure from None
+
+
 def check_larger(norm, draw):
-    wanted = norm.right_names(batch(draw, 6, 3, size=LARGE), training())
+    try:
+        norm.out(batch(draw, 6, 3), training(), dtype=False)
+        size = LARGE
+    except CheckFailed:
+        # What is wrong in forward was paid for there, and follows into backward.
+        size = 1.0
+    wanted = norm.right_names(batch(draw, 6, 3, size=size), training())
     norm.gradient(wanted, batch(draw, 31, 11, dtype=torch.float32), training(), dtype=True)
     norm.gradient(wanted, batch(draw, 9, 5), training(eps=0.3))
 
@@ -163,7 +180,7 @@ def check_larger(norm, draw):
 @visibility("visible")
 def test_norm_dx(norm, draw):
     """BatchNorm.backward returns dx: through x itself, through the mean, and through the variance."""
-    norm.explained(["dx"], batch(draw, 6, 3, size=LARGE), training())
+    check_dx(norm, draw)
 
 
 @number("29.2")
@@ -208,7 +225,7 @@ def test_norm_backward_larger(norm, draw):
 @visibility("visible")
 def test_alternative_dx(alternative, draw):
     """BatchNorm.backward_alt returns dx from the simplified formula."""
-    alternative.explained(["dx"], batch(draw, 6, 3, size=LARGE), training())
+    check_dx(alternative, draw)
 
 
 @number("30.2")

@@ -128,7 +128,7 @@ def test_conv_repeated(conv, draw):
 @number("18.6")
 @weight(0.5)
 @visibility("visible")
-@pytest.mark.time_limit(cpu_seconds=8)
+@pytest.mark.time_limit(cpu_seconds=15)
 def test_conv_backward_cost(conv, draw):
     """Conv.backward computes the gradients from their formula, and does the work itself."""
     small = images(draw, n=1, size=(4, 4), f=2)
