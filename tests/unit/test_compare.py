@@ -299,6 +299,7 @@ def test_axes_in_another_order_are_told(draw: Draw) -> None:
 def test_a_single_number_is_no_evidence_for_a_factor():
     assert diagnose(2.0, 3.1) == ""
     assert diagnose(2.0, 6.0) == "It is 3 times what is expected everywhere."
+    assert diagnose(4, 20) == ""
 
 
 def test_the_transpose_of_another_shape(draw):
