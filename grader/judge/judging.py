@@ -15,7 +15,6 @@ from _pytest.runner import runtestprotocol
 
 from grader.contract.ledger import Entry, Ledger
 from grader.contract.report import write_atomically
-from grader.contract.text import one_line
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
@@ -23,10 +22,19 @@ from grader.judge.fixtures import ANSWERED, ENTRY, PART, PLAY, Fixtures, Part
 from grader.judge.hints import Hints, with_hint
 from grader.judge.home import left_out
 from grader.judge.order import Order, understudy_of
-from grader.judge.outcome import grader_error, unusable_answer, verdict_from_json, verdict_of, verdict_to_json
+from grader.judge.outcome import grader_error, verdict_of
 from grader.judge.players import Answered
+from grader.judge.reports import (
+    blame_the_answer,
+    is_of_the_call,
+    put,
+    status_of,
+    tells_more,
+    told_in,
+    verdict_in,
+    with_note,
+)
 
-VERDICT = "scratchgrade_verdict"
 LOADING = "scratchgrade_loading"
 
 # How a check can end with borrowed functions that says something about what is the submission's own.
@@ -95,20 +103,20 @@ class Judging:
         if self._may_rely(item, reports):
             patched = Part(lambda: self.bench, patched=True)
             again = self._run(item, nextitem, patched)
-            if _status(again) in _OWN:
+            if status_of(again) in _OWN:
                 # Without other functions' mistakes its own is easier to recognise.
                 part, answered = patched, _answered(item)
-            if _tells_more(again, reports):
-                reports = _with_note(again, "What came of yours", _told(reports))
-            elif _status(again) in _OWN and _told(again) != _told(reports):
+            if tells_more(again, reports):
+                reports = with_note(again, "What came of yours", told_in(reports))
+            elif status_of(again) in _OWN and told_in(again) != told_in(reports):
                 label = "With right versions of what it relies on it fails as well"
-                reports = _with_note(reports, label, _told(again))
-        if _status(reports) is Status.GRADER_ERROR and _is_of_the_call(reports):
+                reports = with_note(reports, label, told_in(again))
+        if status_of(reports) is Status.GRADER_ERROR and is_of_the_call(reports):
             sound = self._at_home or (
-                _status(self._run(item, nextitem, Part(lambda: self.understudy, trusted=True))) is Status.PASSED
+                status_of(self._run(item, nextitem, Part(lambda: self.understudy, trusted=True))) is Status.PASSED
             )
-            reports = [_blame_the_answer(report) for report in reports] if sound else reports
-        if self.order.hints and not self._at_home and _status(reports) is Status.FAILED:
+            reports = [blame_the_answer(report) for report in reports] if sound else reports
+        if self.order.hints and not self._at_home and status_of(reports) is Status.FAILED:
             self._look_for_hint(item, nextitem, reports, part, answered)
         return reports
 
@@ -133,7 +141,7 @@ class Judging:
             verdict = verdict_in(report)
             if verdict is not None and report.when == "call":
                 hint = self.hints.hint(verdict, part, answered, run)
-                setattr(report, VERDICT, verdict_to_json(with_hint(verdict, hint)))
+                put(report, with_hint(verdict, hint))
 
     def _run(self, item: pytest.Item, nextitem: pytest.Item | None, part: Part) -> list[pytest.TestReport]:
         item.stash[PART] = part
@@ -145,7 +153,7 @@ class Judging:
         return runtestprotocol(item, nextitem=nextitem, log=False)
 
     def _may_rely(self, item: pytest.Item, reports: list[pytest.TestReport]) -> bool:
-        status = _status(reports)
+        status = status_of(reports)
         question = self.bench.assignment.question_of(item.stash[ENTRY].number)
         if question is None or not question.relies_on or status in (Status.PASSED, Status.NOT_RUN, None):
             return False
@@ -186,10 +194,8 @@ class Judging:
         entry = item.stash.get(ENTRY, None)
         if entry is not None and (call.when == "call" or call.excinfo is not None):
             verdict = self._verdict(item, entry, call)
-            # Text crosses from worker to controller whole; enums and nested tuples do not.
-            setattr(report, VERDICT, verdict_to_json(verdict))
+            put(report, verdict)
             setattr(report, LOADING, json.dumps(self.bench.loading()))
-            _settle(report, verdict)
         return report
 
     def _verdict(self, item: pytest.Item, entry: Entry, call: pytest.CallInfo[None]) -> Verdict:
@@ -243,86 +249,7 @@ def _answered(item: pytest.Item) -> Answered:
     return item.stash.get(ANSWERED, Answered())
 
 
-def verdict_in(report: pytest.TestReport) -> Verdict | None:
-    """The verdict that a report carries, if it carries one."""
-    text = getattr(report, VERDICT, None)
-    return None if text is None else verdict_from_json(text)
-
-
-def _verdict(reports: list[pytest.TestReport]) -> Verdict | None:
-    """The last verdict that these reports carry."""
-    verdicts = [verdict for verdict in map(verdict_in, reports) if verdict is not None]
-    return verdicts[-1] if verdicts else None
-
-
-def _status(reports: list[pytest.TestReport]) -> Status | None:
-    """How the check ended."""
-    verdict = _verdict(reports)
-    return None if verdict is None else verdict.status
-
-
-def _told(reports: list[pytest.TestReport]) -> str:
-    """The first line that a student reads about why the check failed."""
-    verdict = _verdict(reports)
-    told = verdict.explanation if verdict is not None else None
-    return told.message.partition("\n")[0] if told is not None else ""
-
-
-def _with_note(reports: list[pytest.TestReport], label: str, told: str) -> list[pytest.TestReport]:
-    """The reports, with a remark in each verdict on how the check ended otherwise."""
-    for report in reports:
-        verdict = verdict_in(report)
-        if verdict is not None and told:
-            verdict = replace(verdict, notes=(*verdict.notes, one_line(f"{label}: {told}", 1000)))
-            setattr(report, VERDICT, verdict_to_json(verdict))
-    return reports
-
-
-def _tells_more(again: list[pytest.TestReport], first: list[pytest.TestReport]) -> bool:
-    """Whether a run with right parts in the place of the submission's says what the first one could not.
-
-    It earns more, or an exception of the first, which may have come from a part, hid what is the question's own.
-    """
-    now, before = _verdict(again), _verdict(first)
-    if now is None or before is None:
-        return False
-    hidden = now.status is Status.FAILED and before.status is Status.STUDENT_ERROR
-    return now.points > before.points or now.status is Status.PASSED or hidden
-
-
-def _is_of_the_call(reports: list[pytest.TestReport]) -> bool:
-    """Whether the check itself failed, rather than what pytest does around it."""
-    return any(report.when == "call" and report.failed for report in reports)
-
-
-def _blame_the_answer(report: pytest.TestReport) -> pytest.TestReport:
-    """The report of a check that could not use an answer, although it works on the reference's."""
-    text = getattr(report, VERDICT, None)
-    if text is not None and report.when == "call":
-        verdict = unusable_answer(verdict_from_json(text))
-        setattr(report, VERDICT, verdict_to_json(verdict))
-        _settle(report, verdict)
-    return report
-
-
 def _with_leaderboard(verdict: Verdict, entry: Entry, value: Any) -> Verdict:
     if entry.leaderboard is None or not isinstance(value, int | float) or not math.isfinite(value):
         return verdict
     return replace(verdict, leaderboard=(entry.leaderboard[0], float(value), entry.leaderboard[1]))
-
-
-def _settle(report: pytest.TestReport, verdict: Verdict) -> None:
-    """pytest's own outcome follows the verdict, with a text that a person can read."""
-    passed = verdict.status in (Status.PASSED, Status.NOT_RUN)
-    report.outcome = "skipped" if verdict.status is Status.NOT_RUN else "passed" if passed else "failed"
-    told = verdict.explanation
-    if not passed and told is not None and verdict.status is not Status.GRADER_ERROR:
-        parts = [
-            told.message,
-            told.expected and f"expected: {told.expected}",
-            told.got and f"got: {told.got}",
-            told.difference,
-        ]
-        report.longrepr = f"[{verdict.status.value}] {verdict.number} {verdict.title}\n" + "\n".join(
-            filter(None, parts)
-        )

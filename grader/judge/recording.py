@@ -13,10 +13,11 @@ from grader.contract.ledger import Ledger, missing_entry
 from grader.contract.report import write_atomically
 from grader.judge.checks import name_in
 from grader.judge.data import Data
-from grader.judge.judging import LOADING, VERDICT
+from grader.judge.judging import LOADING
 from grader.judge.order import Order
 from grader.judge.outcome import verdict_from_json
 from grader.judge.recorder import Recorder
+from grader.judge.reports import VERDICT
 
 
 class Recording:

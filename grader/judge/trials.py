@@ -12,8 +12,9 @@ import pytest
 from grader.contract.verdict import Status, Verdict
 from grader.judge.bench import Bench
 from grader.judge.fixtures import ENTRY
-from grader.judge.judging import Judging, verdict_in
+from grader.judge.judging import Judging
 from grader.judge.order import Order, understudy_of
+from grader.judge.reports import verdict_in
 
 
 @dataclass(frozen=True)
