@@ -57,7 +57,8 @@ def _serve(terms: Terms, answers: TextIO) -> None:
 
     course = open_course(Path(terms.course) if terms.course else None)
     assignment = course.assignment(terms.assignment)
-    options = Options(**terms.options)
+    # JSON knows no tuples.
+    options = Options(**{**terms.options, "questions": tuple(terms.options["questions"])})
     with ready() as address:
         from grader.grading.grade import Setting
         from grader.grading.run import Run
