@@ -11,7 +11,10 @@ import copy
 import importlib
 import inspect
 import random
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -37,8 +40,35 @@ NOWHERE = Path("/nowhere")
 """The scratch folder of a run without a player, which writes no files."""
 
 
+LONGEST = 2.0
+"""CPU-seconds of one call of a variant: arguments may come from answers of the submission, and must not hold us up."""
+
+
 class Different(Exception):
     """The variant answers otherwise than the submission did."""
+
+
+class Overrun(BaseException):
+    """A call of a variant took too long. No ``except Exception`` of a variant stops it."""
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raises :class:`Overrun` after so many CPU-seconds, where the system has such a clock."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise Overrun
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def variant_of(assignment: Assignment, texts: Mapping[str, str]) -> Modules:
@@ -131,6 +161,9 @@ class Actor(Player):
         self._given += 1
         try:
             answer = self._answer(message, values)
+        except Overrun:
+            self._differs = True
+            raise
         except Exception as error:
             self._differs = expected is not RAISED
             raise StudentError(f"The variant raised {type(error).__name__}: {error}") from error
@@ -150,7 +183,7 @@ class Actor(Player):
         if operation != "call":
             raise Different
         target, (args, kwargs) = self._target(message), self._own(values)
-        with self._chance:
+        with self._chance, _at_most(LONGEST):
             result = target(*args, **kwargs)
         return (result, tuple(args)) if message.get("observe") else result
 

@@ -25,6 +25,14 @@ fails = ["1.1"]
 hint = "Each product is counted twice."
 
 [[chaff]]
+name = "endless"
+function = "vectors.dot"
+old = "return (x * y).sum()"
+new = "while True: pass"
+fails = ["1.1"]
+hint = "It never ends."
+
+[[chaff]]
 name = "halved"
 function = "vectors.dot"
 old = "(x * y).sum()"
