@@ -33,12 +33,14 @@ class HintBudget:
     Attributes:
         rehearsals: runs of a chaff in the judge, of some milliseconds each.
         repetitions: checks that are run again on another draw, since a chaff fitted on the first one.
+        repeating_seconds: how long these may take on the clock together: a submission may hang on another draw.
         cpu_seconds: computing time of the judge.
         slowest_seconds: a check whose first answers took longer gets no hint, since runs of chaffs take as long.
     """
 
     rehearsals: int = 200
     repetitions: int = 30
+    repeating_seconds: float = 20.0
     cpu_seconds: float = 4.0
     slowest_seconds: float = 1.0
 
@@ -99,11 +101,12 @@ class Hints:
         fitting = [chaff for chaff in candidates if self._fits(chaff, answered, part.draw, run)]
         draws = DRAWS_WHERE_LITTLE_IS_SAID if say_little(answered.first) else DRAWS
         for number in range(2, draws + 1):
-            if not fitting or self._left.repetitions <= 0:
+            if not fitting or self._left.repetitions <= 0 or self._left.repeating_seconds <= 0:
                 return None
             self._left.repetitions -= 1
-            draw = f" draw {number}"
+            draw, began = f" draw {number}", time.monotonic()
             again = run(replace(part, draw=draw))
+            self._left.repeating_seconds -= time.monotonic() - began
             fitting = [chaff for chaff in fitting if self._fits(chaff, again, draw, run)]
         return fitting[0] if len({chaff.hint for chaff in fitting}) == 1 else None
 

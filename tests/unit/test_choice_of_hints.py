@@ -133,7 +133,15 @@ def test_nothing_is_run_for_no_answer_or_a_slow_one(hints, answered: Answered) -
     assert made[1].runs == []
 
 
-@pytest.mark.parametrize("budget", [HintBudget(rehearsals=2), HintBudget(repetitions=0), HintBudget(cpu_seconds=0.0)])
+@pytest.mark.parametrize(
+    "budget",
+    [
+        HintBudget(rehearsals=2),
+        HintBudget(repetitions=0),
+        HintBudget(repeating_seconds=0.0),
+        HintBudget(cpu_seconds=0.0),
+    ],
+)
 def test_a_spent_budget_is_no_hint(hints, budget: HintBudget) -> None:
     made = hints([chaff("one"), chaff("two")], lambda name, draw: name == "two", budget)
     assert hint(made) == ""
