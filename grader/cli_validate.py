@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
 from grader.cli_class import default_jobs
 from grader.exits import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from grader.contract.course import Course
     from grader.kit.validate import Findings
 
@@ -51,6 +49,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def validate(options: argparse.Namespace, course: Course, address: Callable[[], Path]) -> bool:
     """Runs the command; returns whether everything came as it had to."""
+    from rich.console import Console
+
     from grader.judge import reference
     from grader.kit.subjects import Kind
     from grader.kit.validate import Plan, validate
@@ -85,6 +85,9 @@ def validate(options: argparse.Namespace, course: Course, address: Callable[[], 
 @contextmanager
 def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
     """A bar without a thread, since judges are forked from this process."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, auto_refresh=False, transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task(f"validating {name}", total=None)
@@ -96,6 +99,8 @@ def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _print(findings: Findings, console: Console) -> None:
+    from rich.table import Table
+
     table = Table(title=f"{findings.assignment.name}: {findings.assignment.content.title}", title_justify="left")
     for heading in ("tried", "how many", "as expected", "trials"):
         table.add_column(heading, justify="left" if heading == "tried" else "right")
