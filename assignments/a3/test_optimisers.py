@@ -71,6 +71,8 @@ class Rule:
         mine, right = w, w
         for step in range(1, steps + 1):
             dw = self.draw.normal(4, 5, dtype=dtype, scale=size or self.right.size)
+            # None near zero, where an epsilon in another place would show by chance.
+            dw = dw + dw.sign() * (size or self.right.size)
             mine, config = self.step(mine, dw, config)
             right, settings = self.right.step(right, dw, settings)
             self.expect(mine, f"next_w after {step} step{'s' * (step > 1)}").matches(
@@ -111,6 +113,8 @@ class Rule:
         if "epsilon" in settings:
             larger = {**settings, "epsilon": 0.05}
             self.walk(dict(larger), dict(larger), 3, size=1.0)
+            # Only where gradients are small does the usual one show.
+            self.walk(None, dict(self.right.defaults), 4, size=1e-7)
         w, dw = self.draw.normal(3, 2), self.draw.normal(3, 2)
         got, after = self.function.observed(w.clone(), dw.clone(), dict(settings))
         if type(got) not in (tuple, list) or len(got) != 2:
