@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from grader.contract.assignment import NOTEBOOKS
+from grader.kit.derived import Derived
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -39,25 +40,13 @@ def derive_notebooks(course: Path) -> dict[Path, str]:
 
 def write_notebooks(course: Path) -> None:
     """Write ``student_template/*/*.ipynb`` anew; those that nothing stands behind are removed."""
-    made, root = derive_notebooks(course), course / "student_template"
-    for path in _present(root) - made.keys():
-        (root / path).unlink()
-    for path, text in made.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(text.encode())
+    _derived(course).write()
 
 
 def notebook_differences(course: Path) -> list[str]:
     """One sentence for every notebook in ``student_template`` that is not as :func:`write_notebooks` would leave it."""
-    made, root = derive_notebooks(course), course / "student_template"
-    present = _present(root)
-    changed = [path for path in made.keys() & present if (root / path).read_bytes() != made[path].encode()]
-    return [
-        *(f"{root / path} has no source behind it." for path in sorted(present - made.keys())),
-        *(f"{root / path} is missing." for path in sorted(made.keys() - present)),
-        *(f"{root / path} differs from what its source gives." for path in sorted(changed)),
-    ]
+    return _derived(course).differences()
 
 
-def _present(root: Path) -> set[Path]:
-    return {path.relative_to(root) for path in root.glob("*/*.ipynb")}
+def _derived(course: Path) -> Derived:
+    return Derived(course / "student_template", "*/*.ipynb", derive_notebooks(course), "source")

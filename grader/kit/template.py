@@ -24,6 +24,7 @@ import json
 import textwrap
 from pathlib import Path
 
+from grader.kit.derived import Derived
 from grader.kit.experiments import PROGRAM
 from grader.kit.marks import Reference, Region, Scope, TemplateError, parse, read, regions, scopes_around, sentence
 
@@ -82,13 +83,7 @@ def write(course: Path) -> None:
     Raises:
         TemplateError, FileNotFoundError: as :func:`derive_course`, before anything is written.
     """
-    templates = derive_course(course)
-    root = course / "student_template"
-    for path in _present(root) - templates.keys():
-        (root / path).unlink()
-    for path, text in templates.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(text.encode())
+    _derived(course).write()
 
 
 def differences(course: Path) -> list[str]:
@@ -97,19 +92,11 @@ def differences(course: Path) -> list[str]:
     Raises:
         TemplateError, FileNotFoundError: as :func:`derive_course`.
     """
-    templates = derive_course(course)
-    root = course / "student_template"
-    present = _present(root)
-    found = [f"{root / path} has no reference behind it." for path in sorted(present - templates.keys())]
-    found += [f"{root / path} is missing." for path in sorted(templates.keys() - present)]
-    for path in sorted(templates.keys() & present):
-        if (root / path).read_bytes() != templates[path].encode():
-            found.append(f"{root / path} differs from what its reference gives.")
-    return found
+    return _derived(course).differences()
 
 
-def _present(root: Path) -> set[Path]:
-    return {path.relative_to(root) for path in root.glob("*/*.py")}
+def _derived(course: Path) -> Derived:
+    return Derived(course / "student_template", "*/*.py", derive_course(course), "reference")
 
 
 def _stub(region: Region, scopes: list[Scope], reference: Reference) -> list[str]:
