@@ -54,10 +54,17 @@ def span_of(text: str, path: str) -> tuple[int, int]:
         if not found:
             raise ValueError(f"there is no definition of {path}")
         node = found[0]
-    assert isinstance(node, ast.FunctionDef | ast.ClassDef) and node.end_lineno is not None
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    assert isinstance(node, ast.FunctionDef | ast.ClassDef)
+    first, last = lines_of(node)
     lines = text.splitlines(keepends=True)
-    return sum(map(len, lines[: first - 1])), sum(map(len, lines[: node.end_lineno]))
+    return sum(map(len, lines[: first - 1])), sum(map(len, lines[:last]))
+
+
+def lines_of(node: ast.stmt) -> tuple[int, int]:
+    """The numbers of the first line of a statement, its decorators included, and of its last."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    return first, node.end_lineno or node.lineno
 
 
 @lru_cache(maxsize=8)

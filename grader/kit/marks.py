@@ -13,6 +13,8 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from grader.judge.variants import lines_of
+
 MARK = re.compile(r"#\s*\[([a-z]+)\]")
 WORDS = ("task", "solution", "end")
 LAYOUT = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
@@ -138,7 +140,7 @@ def scopes_around(region: Region, reference: Reference) -> list[Scope]:
     scopes = [
         node
         for node in ast.walk(reference.tree)
-        if isinstance(node, Scope) and _first_line(node) < region.first and statement.lineno <= (node.end_lineno or 0)
+        if isinstance(node, Scope) and lines_of(node)[0] < region.first and statement.lineno <= (node.end_lineno or 0)
     ]
     in_function = bool(scopes) and not isinstance(scopes[-1], ast.ClassDef)
     if region.kind == "task" and not in_function:
@@ -163,7 +165,7 @@ def _first_statement(region: Region, reference: Reference) -> ast.stmt:
     inside = [start for start in reference.code if region.first < start[0] < region.last]
     after = [column for line, column in reference.code if line > region.last]
     statements = [node for node in ast.walk(reference.tree) if isinstance(node, ast.stmt)]
-    starts = {_first_line(node): node for node in reversed(statements)}  # the outermost, where two share a line
+    starts = {lines_of(node)[0]: node for node in reversed(statements)}  # the outermost, where two share a line
     whole = inside and inside[0][0] in starts and not (after and after[0] > region.column)
     if not whole or inside[0][1] != region.column or any(column < region.column for _, column in inside):
         message = (
@@ -172,12 +174,6 @@ def _first_statement(region: Region, reference: Reference) -> ast.stmt:
         )
         raise reference.problem(region.first, message)
     return starts[inside[0][0]]
-
-
-def _first_line(node: ast.stmt) -> int:
-    """The line on which a statement starts, its decorators included."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def sentence(region: Region, reference: Reference) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 
 from grader.contract.assignment import RIGHT, Assignment, AssignmentError
-from grader.judge.variants import span_of
+from grader.judge.variants import lines_of, span_of
 from grader.kit.subjects import Kind, Subject
 
 
@@ -47,10 +47,8 @@ def merged(reference: str, other: str) -> str:
 
 
 def _lines(text: str, node: ast.stmt) -> str:
-    decorators = getattr(node, "decorator_list", [])
-    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-    assert node.end_lineno is not None
-    return "\n".join(text.splitlines()[first - 1 : node.end_lineno]) + "\n"
+    first, last = lines_of(node)
+    return "\n".join(text.splitlines()[first - 1 : last]) + "\n"
 
 
 def _defines(text: str, name: str) -> bool:

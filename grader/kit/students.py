@@ -78,11 +78,12 @@ def _lay_out(assignment: Assignment, course: Course, target: Course, address: Pa
     shutil.copytree(assignment.template, target.root / "student_template" / assignment.name, ignore=ignored)
     modules = shutil.ignore_patterns("__pycache__", "*.ipynb")
     shutil.copytree(assignment.template, target.root / "reference" / assignment.name, ignore=modules)
-    return _record(assignment, course, target, address)
+    away = _record(assignment, course, target, address)
+    return Made(assignment.name, len(_names(checks)) - len(away), tuple(away))
 
 
-def _record(assignment: Assignment, course: Course, target: Course, address: Path) -> Made:
-    """Keeps what the reference answers, and leaves out the checks that cannot do with that."""
+def _record(assignment: Assignment, course: Course, target: Course, address: Path) -> list[str]:
+    """Keeps what the reference answers; leaves out the checks that cannot do with that, and returns their names."""
     answers = target.assignment(assignment.name).answers
     with tempfile.TemporaryDirectory(prefix="students-") as scratch:
         mine = Path(scratch, "mine")
@@ -100,7 +101,7 @@ def _record(assignment: Assignment, course: Course, target: Course, address: Pat
         at_home = target.assignment(assignment.name)
         away = _not_passed(at_home, target, mine, Path(scratch, "second"), asked, address)
     leave_out(answers, away)
-    return Made(assignment.name, len(_names(assignment)) - len(away), tuple(away))
+    return away
 
 
 def _not_passed(
@@ -113,14 +114,9 @@ def _not_passed(
     return [verdict.check for verdict in finished.report.verdicts if verdict.status is not Status.PASSED]
 
 
-def _names(assignment: Assignment) -> list[str]:
-    """Names of the test functions that are kept."""
-    return [
-        line
-        for text in visible_checks(assignment).kept.values()
-        for line in text.split("\n")
-        if line.startswith("def test_")
-    ]
+def _names(checks: Cut) -> list[str]:
+    """First lines of the test functions that are kept."""
+    return [line for text in checks.kept.values() for line in text.split("\n") if line.startswith("def test_")]
 
 
 def visible_checks(assignment: Assignment) -> Cut:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from grader.judge.variants import lines_of
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -83,21 +85,16 @@ def _defined(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
 
 
 def _count(text: str, node: ast.stmt, name: str) -> int:
-    first, last = _lines(node)
+    first, last = lines_of(node)
     return _WORD.findall("\n".join(text.split("\n")[first - 1 : last])).count(name)
 
 
 def _cut(text: str, nodes: list[ast.stmt]) -> tuple[str, list[str]]:
     lines, cut = text.split("\n"), []
-    for first, last in sorted(map(_lines, nodes), reverse=True):
+    for first, last in sorted(map(lines_of, nodes), reverse=True):
         cut.append("\n".join(lines[first - 1 : last]))
         above = first - 1
         while above and not lines[above - 1].strip():
             above -= 1
         lines[above:last] = []
     return "\n".join(lines).rstrip("\n") + "\n", cut
-
-
-def _lines(node: ast.stmt) -> tuple[int, int]:
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)]), node.end_lineno or node.lineno
