@@ -149,9 +149,7 @@ class ClusterRun:
         self.doing = f"on {threads} threads of workers" if threads else "no worker yet"
         while self.waiting and len(self.jobs) < (1 + AHEAD) * threads:
             job = self.waiting.pop()
-            job.out.mkdir(parents=True, exist_ok=True)
-            for file in (job.report, job.results):
-                file.unlink(missing_ok=True)
+            job.begin()
             future = self.client.submit(
                 grade_here, self.run, job.name, packed(job.upload), pure=False, resources=self.resources, retries=1
             )

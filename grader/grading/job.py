@@ -53,6 +53,12 @@ class Job:
         """The file for Gradescope, rendered from the report."""
         return self.out / "results.json"
 
+    def begin(self) -> None:
+        """Makes the folder for its reports, and takes away those of an earlier grading."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        for file in (self.report, self.results):
+            file.unlink(missing_ok=True)
+
 
 @dataclass(frozen=True)
 class Finished:

@@ -64,9 +64,7 @@ class Run:
 
     def _start(self, job: Job, folder: Path) -> None:
         folder.chmod(0o711)
-        job.out.mkdir(parents=True, exist_ok=True)
-        for file in (job.report, job.results):
-            file.unlink(missing_ok=True)
+        job.begin()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()

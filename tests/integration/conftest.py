@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,3 +149,16 @@ def grader(address, monkeypatch, capsys, toy):
 
     monkeypatch.setattr(cli_class, "grading", ready)
     return run
+
+
+@pytest.fixture
+def with_chaffs(toy: Path, tmp_path: Path) -> Callable[[str], Course]:
+    """``with_chaffs(text)``: a copy of the toy course whose ``warmup`` has these chaffs."""
+
+    def made(text: str) -> Course:
+        root = tmp_path / "course"
+        shutil.copytree(toy, root)
+        (root / "assignments" / "warmup" / "chaffs.toml").write_text(text)
+        return Course(root)
+
+    return made

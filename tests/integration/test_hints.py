@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,9 @@ hint = "The slope is always 0."
 
 
 @pytest.fixture
-def course(toy: Path, tmp_path: Path) -> Course:
+def course(with_chaffs: Callable[[str], Course]) -> Course:
     """The toy course with chaffs."""
-    root = tmp_path / "course"
-    shutil.copytree(toy, root)
-    (root / "assignments" / "warmup" / "chaffs.toml").write_text(CHAFFS)
-    return Course(root)
+    return with_chaffs(CHAFFS)
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -64,12 +62,9 @@ fails = ["4"]
 
 
 @pytest.fixture
-def course(toy: Path, tmp_path: Path) -> Course:
+def course(with_chaffs: Callable[[str], Course]) -> Course:
     """The toy course with chaffs."""
-    root = tmp_path / "course"
-    shutil.copytree(toy, root)
-    (root / "assignments" / "warmup" / "chaffs.toml").write_text(CHAFFS)
-    return Course(root)
+    return with_chaffs(CHAFFS)
 
 
 @pytest.fixture
