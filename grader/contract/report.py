@@ -218,9 +218,22 @@ def _sync_folder(folder: Path) -> None:
 
 def _spliced(report: Report) -> str:
     """The text of a report around those of its verdicts, which stay as they are while others are added."""
-    head, place, tail = _dumped(asdict(replace(report, verdicts=()))).partition('\n "verdicts": [')
+    bare = replace(report, verdicts=(), times=replace(report.times, per_check={}))
+    head, verdicts, rest = _dumped(asdict(bare)).partition('\n "verdicts": [')
+    middle, times, tail = rest.partition('\n  "per_check": {')
     texts = [_text_of(verdict) for verdict in report.verdicts]
-    return head + place + ("\n" + ",\n".join(texts) + "\n " if texts else "") + tail
+    seconds = [f"   {_quoted(name)}: {spent!r}" for name, spent in report.times.per_check.items()]
+    return "".join((head, verdicts, _lines(texts, 1), middle, times, _lines(seconds, 2), tail))
+
+
+def _lines(texts: list[str], depth: int) -> str:
+    """What stands between the brackets of a list or mapping at this depth."""
+    return "\n" + ",\n".join(texts) + "\n" + " " * depth if texts else ""
+
+
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)

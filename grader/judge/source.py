@@ -86,6 +86,9 @@ class Texts:
 
     def __init__(self, modules: Mapping[str, ModuleText]) -> None:
         self.modules = modules
+        # Questions share most of what they run through, so both are found once.
+        self.names: dict[ast.AST, list[tuple[ast.AST, Mapping[str, str | None]]]] = {}  # see rules/text.py
+        self._reached: dict[tuple[str, frozenset[str]], list[Reached]] = {}
 
     @staticmethod
     def of(sources: Mapping[str, tuple[str, str]], files: tuple[str, ...]) -> Texts:
@@ -177,6 +180,11 @@ class Texts:
 
         The definitions named in ``stop`` are not entered: they answer for themselves.
         """
+        if (path, stop) not in self._reached:
+            self._reached[path, stop] = self._find_reached(path, stop)
+        return self._reached[path, stop]
+
+    def _find_reached(self, path: str, stop: frozenset[str]) -> list[Reached]:
         start = self.find(path)
         found: dict[tuple[str, str, ast.AST], Reached] = {}
         queue = [start] if start else []

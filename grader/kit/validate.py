@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,11 @@ from grader.judge.trials import Outcome, Outcomes, Trial, TryingPlugin, read_out
 from grader.kit.right import right_subjects
 from grader.kit.subjects import Kind, Subject, failures, reference_and_template, sample, subject_of_chaff
 
-BATCH = 8
-"""So many chaffs or mutants are tried by one process: its start, of half a second, is shared, and cores stay even."""
+BATCHES = 6
+"""Chaffs and mutants are dealt out to so many batches for each process at work, so that all end at one time ..."""
+
+BATCH = 24
+"""... but no batch holds more than that: the start of its process, of half a second, is shared well enough by then."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def validate(assignment: Assignment, course: Path, address: Path, plan: Plan, sh
     with tempfile.TemporaryDirectory(prefix="validate-") as name:
         for seed in plan.seeds:
             setting = Setting(course, assignment, Options(seed=seed), address)
-            for batch, outcomes in _tried(_batches(subjects), setting, plan, Path(name, seed)):
+            for batch, outcomes in _tried(_batches(subjects, plan.at_once), setting, plan, Path(name, seed)):
                 if not findings.checks:
                     findings.checks = tuple(sorted(outcomes.checks, key=natural_key))
                     require_checks(read_chaffs(assignment), findings.checks, assignment)
@@ -160,11 +164,12 @@ def _mutants(assignment: Assignment) -> list[Subject]:
     return mutant_subjects(assignment)
 
 
-def _batches(subjects: Sequence[Subject]) -> list[list[Subject]]:
+def _batches(subjects: Sequence[Subject], at_once: int) -> list[list[Subject]]:
     """Subjects on which all checks are made come first, each for itself, since they take longest."""
     long = [[subject] for subject in subjects if not subject.numbers]
     short = [subject for subject in subjects if subject.numbers]
-    return long + [short[at : at + BATCH] for at in range(0, len(short), BATCH)]
+    size = min(math.ceil(len(short) / (BATCHES * at_once)), BATCH) or 1
+    return long + [short[at : at + size] for at in range(0, len(short), size)]
 
 
 def _tried(

@@ -98,6 +98,8 @@ def enter(policy: Policy, parent: int | None = None) -> Layers:
     tally.apply("inspection", _no_inspection)
     tally.apply("parent", lambda: _die_with(parent))
     tally.apply("seccomp", lambda: seccomp.install(seccomp.loader_program(threads=policy.threads, gpu=policy.gpu)))
+    with suppress(kernel.Unavailable):
+        seccomp.check_program(threads=policy.threads)
     return tally.layers()
 
 

@@ -13,6 +13,7 @@ import signal
 import struct
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 
 from . import kernel, syscalls
 
@@ -152,8 +153,12 @@ def loader_program(*, threads: bool, gpu: bool) -> Program:
     return filter_.finished()
 
 
+@lru_cache
 def check_program(*, threads: bool) -> Program:
-    """The filter of stage 2, on top of stage 1: no new process, and no thread unless ``threads``."""
+    """The filter of stage 2, on top of stage 1: no new process, and no thread unless ``threads``.
+
+    Made once: a loader asks for it ahead of its players, which need it in the milliseconds before their first answer.
+    """
     filter_ = _Filter()
     _creation(filter_, processes=False, threads=threads)
     return filter_.finished()

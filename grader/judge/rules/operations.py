@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from grader.contract.assignment import Rules
 from grader.judge.rules.names import forbidden
@@ -97,9 +98,15 @@ def base(operation: str) -> str:
     return operation.partition(".")[2].partition(".")[0]
 
 
+@lru_cache(maxsize=4096)
+def _kinds_of(operation: str) -> tuple[Kind, ...]:
+    """The kinds of an operation: every trace of a grading asks for those of the same few dozen."""
+    return tuple(kind for kind in KINDS if kind.holds(base(operation)))
+
+
 def held(operation: str, rules: Rules) -> bool:
     """Whether ``operation`` (``aten.convolution``) can only come from functions that the rules forbid."""
-    return any(kind.holds(base(operation)) and all(forbidden(name, rules) for name in kind.functions) for kind in KINDS)
+    return any(all(forbidden(name, rules) for name in kind.functions) for kind in _kinds_of(operation))
 
 
 def unexplained(operation: str, functions: Iterable[str], rules: Rules) -> bool:
@@ -108,7 +115,7 @@ def unexplained(operation: str, functions: Iterable[str], rules: Rules) -> bool:
     ``functions`` are the public names of what was called.
     """
     called = set(functions)
-    for kind in KINDS:
-        if kind.holds(base(operation)) and any(forbidden(name, rules) for name in kind.functions):
+    for kind in _kinds_of(operation):
+        if any(forbidden(name, rules) for name in kind.functions):
             return not any(name in called and not forbidden(name, rules) for name in kind.functions)
     return False

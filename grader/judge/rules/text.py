@@ -27,6 +27,7 @@ MACHINERY = (
     *("inspect.currentframe", "inspect.stack", "threading", "_thread", "concurrent.futures", "multiprocessing"),
     *("ctypes", "gc.get_objects", "gc.get_referrers", "gc.get_referents", "grader"),
 )
+_BEGIN = frozenset(name.partition(".")[0] for name in MACHINERY)
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,19 @@ def forbidden_uses(texts: Texts, function: str, rules: Rules, stop: frozenset[st
     return sorted(set(uses), key=lambda use: (use.file, use.line, use.name))
 
 
-def _names(reached: Reached) -> Iterator[tuple[ast.AST, Scope]]:
+def _names(texts: Texts, reached: Reached) -> list[tuple[ast.AST, Scope]]:
     """The names in a definition, with what names stand for there; its module's own definitions hide what it imports."""
-    module = reached.module
-    scope = {name: target for name, target in module.aliases.items() if name not in module.definitions}
-    return outermost_names(reached.node, scope)
+    found = texts.names.get(reached.node)
+    if found is None:
+        module = reached.module
+        scope = {name: target for name, target in module.aliases.items() if name not in module.definitions}
+        found = texts.names[reached.node] = list(outermost_names(reached.node, scope))
+    return found
 
 
 def _uses(texts: Texts, reached: Reached, rules: Rules) -> Iterator[Use]:
     module = reached.module
-    for node, names in _names(reached):
+    for node, names in _names(texts, reached):
         found = _forbidden_name(texts, reached, node, names, rules)
         if found:
             yield Use(found, module.file, getattr(node, "lineno", 0))
@@ -128,9 +132,9 @@ def machinery_uses(texts: Texts, function: str, stop: frozenset[str] = frozenset
     found = []
     for reached in texts.reached(function, stop):
         module = reached.module
-        for node, names in _names(reached):
+        for node, names in _names(texts, reached):
             head, dot, rest = (dotted(node) or "").partition(".")
             meant = (names.get(head) or "") + dot + rest
-            if any(meant == name or meant.startswith(f"{name}.") for name in MACHINERY):
+            if meant.partition(".")[0] in _BEGIN and any(f"{meant}.".startswith(f"{name}.") for name in MACHINERY):
                 found.append(Use(meant, module.file, getattr(node, "lineno", 0)))
     return found
