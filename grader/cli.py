@@ -169,7 +169,10 @@ def _grade(options: argparse.Namespace) -> Exit:
         at_once = options.jobs or cli_class.default_jobs()
         machines = partial(cli_class.on_this_machine, assignment, course, choices, at_once)
     with tempfile.TemporaryDirectory(prefix="class-") as staging:
-        found = find_class(options.paths, assignment, options.out, Path(staging), options.roster)
+        only_latest = options.attempts == "latest"
+        found = find_class(
+            options.paths, assignment, options.out, Path(staging), options.roster, only_latest=only_latest
+        )
         for remark in found.remarks:
             print(remark)
         chosen = chosen_jobs(found.jobs, options.only)
@@ -185,6 +188,8 @@ def _grade(options: argparse.Namespace) -> Exit:
                 label=assignment.name,
                 again=options.again or options.failed,
             )
+            if options.attempts == "best":
+                finished = cli_class.best_of(finished)
             pairs = cli_class.alike(finished, assignment) if options.similar else None
             cli_class.show(finished, assignment.content.title, options.out, found.platform, pairs)
     if options.diff:

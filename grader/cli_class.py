@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from grader.exits import UsageError
+from grader.grading.attempts import POLICIES, best
 
 if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
@@ -46,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--failed", action="store_true", help="of those alone that lost a check when they were graded last, once again"
+    )
+    parser.add_argument(
+        "--attempts",
+        choices=POLICIES,
+        default=POLICIES[0],
+        help="which of several uploads of one person counts; all: each for itself (default: latest)",
     )
     parser.add_argument("--again", action="store_true", help="grade those that were graded and did not change, too")
     parser.add_argument("--similar", action="store_true", help="also tell which submissions are suspiciously alike")
@@ -186,6 +193,13 @@ def _graded_before(
         report = journal.report(job.name, key, job.report) if key else None
         if report is not None:
             yield job.name, Finished(job, report, log="")
+
+
+def best_of(finished: Sequence[Finished]) -> list[Finished]:
+    """The best attempt of each person, told on the terminal where there were several."""
+    kept, told = best(finished)
+    print("".join(f"{line}\n" for line in told), end="")
+    return kept
 
 
 def require_comparison() -> None:

@@ -2,7 +2,8 @@
 
 - Gradescope writes a folder for each submission, and who handed it in into ``submission_metadata.yml``.
 - Canvas writes all files of all students side by side, as ``doejane_LATE_1234_5678_knn-1.py``: the name, whether it was
-  late, the numbers of student and submission, and the file's own name, with a count where it was handed in again.
+  late, the numbers of student and file, and the file's own name, with a count where it was handed in again. Where
+  names are hidden, ``anon_Ab3dE`` stands for name and number. Source: ``lib/content_zipper.rb`` of canvas-lms.
 - Moodle writes a folder ``Jane Doe_1234_assignsubmission_file_`` for each student, or files that begin so.
 - GitHub Classroom clones ``a2-submissions/a2-LOGIN`` for each student of the assignment ``a2``.
 """
@@ -23,14 +24,28 @@ from grader.contract.text import natural_key, one_line
 from grader.grading.job import Person
 
 METADATA = "submission_metadata.yml"
-_CANVAS = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<id>\d+)_(?P<submission>\d+)_(?P<file>.+)")
+_CANVAS = re.compile(r"(?P<name>.+?)_(?:LATE_)?(?P<id>\d+)_(?P<number>\d+)_(?P<file>.+)")
+_CANVAS_ANONYMOUS = re.compile(r"(?:LATE_)?(?P<name>anon)_(?P<id>[^_]+)_(?P<number>\d+)_(?P<file>.+)")
 _AGAIN = re.compile(r"(?P<stem>.+?)-\d+(?P<suffix>\.[^.]+)")
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_file_?(?P<file>.*)")
 _CLASSROOM = "-submissions"
 
 
-Found = tuple[str, Person, tuple[Path, ...]]
-"""A submission: the name under which it is graded, who handed it in, and its files or its only folder."""
+@dataclass(frozen=True)
+class Found:
+    """A submission.
+
+    Attributes:
+        name: the name under which it is graded.
+        person: who handed it in.
+        files: its files, later ones last, or its only folder.
+        handed_in: the platform's number of it, which grows from attempt to attempt; 0 where there is none.
+    """
+
+    name: str
+    person: Person
+    files: tuple[Path, ...]
+    handed_in: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,14 +61,17 @@ def read_export(folder: Path) -> Export | None:
     if not folder.is_dir():
         return None
     for platform, read in _READERS.items():
-        found = sorted(read(folder), key=lambda each: natural_key(each[0].casefold()))
+        found = sorted(read(folder), key=lambda each: natural_key(each.name.casefold()))
         if found:
             return Export(platform, tuple(found))
     return None
 
 
 def laid_out(files: tuple[Path, ...], folder: Path) -> Path:
-    """One upload of the files of a submission: their folder, or copies in ``folder`` under the names that they had."""
+    """One upload of the files of a submission: their folder, or copies in ``folder`` under the names that they had.
+
+    Of files that had the same name the last one stays.
+    """
     if len(files) == 1 and files[0].is_dir():
         return files[0]
     folder.mkdir(parents=True)
@@ -72,7 +90,8 @@ def _gradescope(folder: Path) -> Iterator[Found]:
             part: "; ".join(one_line(str(each[f":{part}"]), 200) for each in submitters if each.get(f":{part}"))
             for part in ("name", "sid", "email")
         }
-        yield _folder_name(parts["name"], str(key)), Person(**parts), (upload,)
+        number = float(str(key).rpartition("_")[2])
+        yield Found(_folder_name(parts["name"], str(key)), Person(**parts), (upload,), number)
 
 
 def _metadata(file: Path) -> Mapping[Any, Any]:
@@ -97,15 +116,17 @@ def _moodle(folder: Path) -> Iterator[Found]:
     for (name, sid), matches in _grouped(folder, _MOODLE, "name", "id").items():
         folders = [path for path, _ in matches if path.is_dir()]
         files = tuple(folders[:1]) or tuple(path for path, _ in matches)
-        yield _folder_name(name, sid), Person(name=one_line(name, 200), sid=sid), files
+        yield Found(_folder_name(name, sid), Person(name=one_line(name, 200), sid=sid), files)
 
 
 def _canvas(folder: Path) -> Iterator[Found]:
-    for (name, sid), matches in _grouped(folder, _CANVAS, "name", "id").items():
-        newest = max((match["submission"] for _, match in matches), key=int)
-        files = tuple(path for path, match in matches if match["submission"] == newest and path.is_file())
+    pattern = _CANVAS_ANONYMOUS if any(_CANVAS_ANONYMOUS.fullmatch(path.name) for path in _visible(folder)) else _CANVAS
+    for (name, sid), matches in _grouped(folder, pattern, "name", "id").items():
+        numbers = {path: int(match["number"]) for path, match in matches if path.is_file()}
+        files = tuple(sorted(numbers, key=lambda path: numbers[path]))
         if files:
-            yield _folder_name(name, sid), Person(name=one_line(name, 200), sid=sid), files
+            person = Person(name=one_line(name, 200), sid=one_line(sid, 100))
+            yield Found(_folder_name(name, sid), person, files, float(max(numbers.values())))
 
 
 def _github(folder: Path) -> Iterator[Found]:
@@ -115,7 +136,7 @@ def _github(folder: Path) -> Iterator[Found]:
     for path in _visible(folder):
         login = path.name.removeprefix(prefix)
         if path.is_dir() and login != path.name:
-            yield _folder_name(login), Person(login=one_line(login, 100)), (path,)
+            yield Found(_folder_name(login), Person(login=one_line(login, 100)), (path,))
 
 
 _READERS = {"Gradescope": _gradescope, "Moodle": _moodle, "Canvas": _canvas, "GitHub Classroom": _github}
@@ -141,7 +162,7 @@ def _visible(folder: Path) -> Iterable[Path]:
 
 def _own_name(name: str) -> str:
     """The name that a file had when it was handed in."""
-    for pattern in (_MOODLE, _CANVAS):
+    for pattern in (_MOODLE, _CANVAS_ANONYMOUS, _CANVAS):
         if match := pattern.fullmatch(name):
             name = match["file"] or name
             break

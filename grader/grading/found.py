@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.contract.assignment import Assignment
 from grader.exits import UsageError
+from grader.grading.attempts import latest
 from grader.grading.exports import laid_out, read_export
 from grader.grading.job import Job, Person
 from grader.grading.roster import read_roster
@@ -35,9 +37,15 @@ class Class:
 
 
 def find_class(
-    paths: Sequence[Path], assignment: Assignment, out: Path, staging: Path, roster: Path | None = None
+    paths: Sequence[Path],
+    assignment: Assignment,
+    out: Path,
+    staging: Path,
+    roster: Path | None = None,
+    *,
+    only_latest: bool = False,
 ) -> Class:
-    """The submissions at ``paths``, each with a name of its own.
+    """The submissions at ``paths``, each with a name of its own; with ``only_latest`` the last one of each person.
 
     Files that a platform laid side by side are copied below ``staging``, an empty folder, as they were handed in.
 
@@ -49,21 +57,25 @@ def find_class(
     platforms: set[str] = set()
     remarks: list[str] = []
     jobs: dict[str, Job] = {}
-    for name, person, upload in _found(paths, assignment, staging, platforms, remarks):
+    for name, person, upload, handed_in in _found(paths, assignment, staging, platforms, remarks):
         unique, count = name, 1
         # Names are folders, and some file systems take no notice of capitals.
         while unique.casefold() in jobs:
             count += 1
             unique = f"{name}-{count}"
         known = people.complete(person, name) if people else person
-        jobs[unique.casefold()] = Job(unique, upload, out / unique, known)
+        jobs[unique.casefold()] = Job(unique, upload, out / unique, known, handed_in)
     if not jobs:
         raise UsageError(f"no submission was found in {', '.join(map(str, paths))}")
     if people and (absent := people.without(job.person for job in jobs.values())):
         names = ", ".join(_called(person) for person in absent[:_NAMED])
         more = " ..." if len(absent) > _NAMED else ""
         remarks.append(f"{len(absent)} on the roster handed nothing in: {names}{more}")
-    return Class(list(jobs.values()), platforms.pop() if len(platforms) == 1 else "", tuple(remarks))
+    found = list(jobs.values())
+    if only_latest:
+        found, told = latest(found)
+        remarks += told
+    return Class(found, platforms.pop() if len(platforms) == 1 else "", tuple(remarks))
 
 
 def chosen_jobs(jobs: list[Job], only: Sequence[str]) -> list[Job]:
@@ -88,17 +100,29 @@ def require_paths(paths: Sequence[Path]) -> None:
 
 def _found(
     paths: Sequence[Path], assignment: Assignment, staging: Path, platforms: set[str], remarks: list[str]
-) -> Iterator[tuple[str, Person, Path]]:
+) -> Iterator[tuple[str, Person, Path, float]]:
     looked_for = wanted(assignment)
     for path in paths:
         export = read_export(path)
         if export is None:
-            yield from ((name, Person(), upload) for name, upload in discover(path, looked_for))
+            for name, upload in discover(path, looked_for):
+                yield name, Person(), upload, _last_change(upload)
             continue
         platforms.add(export.platform)
         remarks.append(f"{path}: {len(export.submissions)} submissions, downloaded from {export.platform}")
-        for place, (name, person, files) in enumerate(export.submissions):
-            yield name, person, laid_out(files, staging / str(place) / name)
+        for place, found in enumerate(export.submissions):
+            handed_in = found.handed_in or max(map(_last_change, found.files))
+            yield found.name, found.person, laid_out(found.files, staging / str(place) / found.name), handed_in
+
+
+def _last_change(upload: Path) -> float:
+    """When a file, or the newest file in a folder, was last changed, in seconds since 1970."""
+    inside = (path for path in upload.rglob("*") if path.is_file()) if upload.is_dir() else (upload,)
+    times = []
+    for path in inside:
+        with suppress(OSError):
+            times.append(path.lstat().st_mtime)
+    return max(times, default=0.0)
 
 
 def _called(person: Person) -> str:

@@ -36,12 +36,14 @@ class Job:
         upload: folder, file or archive.
         out: folder for its reports.
         person: who handed it in, as far as that is known.
+        handed_in: puts the attempts of one person in order: a platform's number of them, or seconds since 1970.
     """
 
     name: str
     upload: Path
     out: Path
     person: Person = Person()
+    handed_in: float = 0.0
 
     @property
     def report(self) -> Path:

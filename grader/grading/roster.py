@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _COLUMNS = {
 
 _PARTS = ("sid", "email", "login", "name")
 
+_ATTEMPT = re.compile(r"[-_. ]+(v|attempt)?[-_. ]*\d+$|[ _]?\(\d+\)$", re.IGNORECASE)
+
 
 class Roster:
     """People of a class, found by any of their parts, whatever the capitals."""
@@ -31,9 +34,11 @@ class Roster:
     def complete(self, person: Person, name: str) -> Person:
         """``person`` with what the list knows of them.
 
-        They are found by number, address, login or name, else by the name of the submission.
+        They are found by number, address, login or name, else by the name of the submission, with or without a number
+        at its end: ``jdoe-2`` is an attempt of ``jdoe``, unless there is somebody of that name.
         """
-        keys = [*_keys(person), *((part, name.casefold()) for part in _PARTS)]
+        named = [name.casefold(), _ATTEMPT.sub("", name).casefold()]
+        keys = [*_keys(person), *((part, each) for each in named for part in _PARTS)]
         known = next((self._by[key] for key in keys if key in self._by), None)
         if known is None:
             return person

@@ -24,8 +24,8 @@ def found(folder: Path) -> dict[str, tuple[Person, list[str]]]:
     export = read_export(folder)
     assert export is not None
     return {
-        name: (person, sorted(path.relative_to(folder).as_posix() for path in files))
-        for name, person, files in export.submissions
+        each.name: (each.person, [path.relative_to(folder).as_posix() for path in each.files])
+        for each in export.submissions
     }
 
 
@@ -61,24 +61,40 @@ def test_a_file_of_gradescope_that_says_nothing_makes_no_download(tmp_path, text
 def test_canvas_files_are_brought_together_and_have_their_own_names_again(tmp_path):
     folder = lay(
         tmp_path / "download",
+        "doejane_1234_101_two_layer_net-2.py",
         "doejane_1234_77_linear_classifier.py",
-        "doejane_1234_77_two_layer_net-2.py",
         "doejane_1234_60_two_layer_net.py",
-        "doejohn_LATE_99_78_a2_final.zip",
+        "van_der_doe_LATE_99_78_a2_final.zip",
         "notes.txt",
     )
     assert found(folder) == {
-        "doejane-1234": (
-            Person("doejane", "1234"), ["doejane_1234_77_linear_classifier.py", "doejane_1234_77_two_layer_net-2.py"]
-        ),
-        "doejohn-99": (Person("doejohn", "99"), ["doejohn_LATE_99_78_a2_final.zip"]),
+        "doejane-1234": (Person("doejane", "1234"), [
+            "doejane_1234_60_two_layer_net.py",
+            "doejane_1234_77_linear_classifier.py",
+            "doejane_1234_101_two_layer_net-2.py",
+        ]),
+        "van_der_doe-99": (Person("van_der_doe", "99"), ["van_der_doe_LATE_99_78_a2_final.zip"]),
     }  # fmt: skip
     export = read_export(folder)
     assert export is not None
-    jane = laid_out(export.submissions[0][2], tmp_path / "staging" / "jane")
+    assert [each.handed_in for each in export.submissions] == [101, 78]
+    jane = laid_out(export.submissions[0].files, tmp_path / "staging" / "jane")
     assert sorted(path.name for path in jane.iterdir()) == ["linear_classifier.py", "two_layer_net.py"]
-    john = laid_out(export.submissions[1][2], tmp_path / "staging" / "john")
-    assert [path.name for path in john.iterdir()] == ["a2_final.zip"]
+    assert (jane / "two_layer_net.py").read_text() == "doejane_1234_101_two_layer_net-2.py"  # the later one
+    doe = laid_out(export.submissions[1].files, tmp_path / "staging" / "doe")
+    assert [path.name for path in doe.iterdir()] == ["a2_final.zip"]
+
+
+def test_canvas_files_without_names(tmp_path):
+    folder = lay(tmp_path, "anon_Ab3dE_7_knn.py", "LATE_anon_x1_9_knn-1.py", "LATE_anon_x1_8_notes_2_3_4.txt")
+    assert found(folder) == {
+        "anon-Ab3dE": (Person("anon", "Ab3dE"), ["anon_Ab3dE_7_knn.py"]),
+        "anon-x1": (Person("anon", "x1"), ["LATE_anon_x1_8_notes_2_3_4.txt", "LATE_anon_x1_9_knn-1.py"]),
+    }
+    export = read_export(folder)
+    assert export is not None
+    upload = laid_out(export.submissions[1].files, tmp_path / "staging")
+    assert sorted(path.name for path in upload.iterdir()) == ["knn.py", "notes_2_3_4.txt"]
 
 
 def test_moodle_folders_and_files(tmp_path):
@@ -132,8 +148,14 @@ def test_a_roster_knows_people_by_any_of_their_parts(tmp_path):
         (Person(name="J. D.", email="jane@x.edu"), "x"),
         (Person(), "jdoe"),
         (Person(), "17"),
+        (Person(), "jdoe-2"),
+        (Person(), "jdoe attempt 3"),
+        (Person(), "jdoe (1)"),
     ):
         assert roster.complete(person, name) == jane
+    for name in ("jdoe2", "jdoe-final", "x-2"):
+        assert roster.complete(Person(), name) == Person()
+    assert Roster([jane, Person("Jo", login="jdoe-2")]).complete(Person(), "jdoe-2").name == "Jo"
     assert roster.complete(Person("Al", "19"), "al") == Person("Al", "19")
     assert roster.without([jane]) == [Person("Bo", "18")]
     assert Roster([]).complete(Person(), "x") == Person()
