@@ -51,18 +51,37 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes] |
         time.sleep(0.02)
 
 
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates for scheduler, worker and client, and a configuration of Dask's that refuses anything else."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    subprocess.run(["openssl", *made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "True")
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TLS__CA_FILE", str(certificate))
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{role}__KEY", str(key))
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT", str(certificate))
+
+
 @pytest.mark.slow
-def test_a_worker_that_is_killed_costs_nothing(grader, toy, uploads, tmp_path):
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_a_worker_that_is_killed_costs_nothing(grader, toy, uploads, tmp_path, protocol, request):
+    if protocol == "tls":
+        if shutil.which("openssl") is None:
+            pytest.skip("there is no openssl to make certificates with")
+        request.getfixturevalue("tls")
     arguments = ["grade", str(uploads), "-a", "series", "--seed", "s", "-j", "1", "-o"]
     assert grader(*arguments, tmp_path / "one")[0] == 0
     file, journal = tmp_path / "scheduler.json", tmp_path / "many" / JOURNAL
     worker = [DASK, "worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
     with ExitStack() as stack:
-        scheduler = [DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        scheduler = [DASK, "scheduler", "--host", f"{protocol}://127.0.0.1", "--port", "0", "--no-dashboard"]
         stack.enter_context(running(*scheduler, "--scheduler-file", str(file)))
         wait_until(file.exists)
         workers = [stack.enter_context(running(*worker, "--local-directory", str(tmp_path / n))) for n in "ab"]
         command = [sys.executable, "-m", "grader.cli", *arguments, str(tmp_path / "many"), "--course", str(toy)]
+        assert address_in(file).startswith(f"{protocol}://")
         run = stack.enter_context(running(*command, "--scheduler", address_in(file)))
         wait_until(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 1, run)
         below = psutil.Process(workers[0].pid).children(recursive=True)
