@@ -76,7 +76,7 @@ def timed(act: Callable[[], object]) -> tuple[float, object]:
 
 def loader(address: Path, folder: Path, without: tuple[str, ...]) -> object:
     """A loader that has loaded one function."""
-    from grader.judge.players import Loader, Stage
+    from grader.judge.loaders import Loader, Stage
 
     scratch = Path(tempfile.mkdtemp(dir=folder))
     policy = {"writable": [str(scratch)], "scratch": str(scratch), "without": list(without)}

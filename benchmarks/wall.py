@@ -46,7 +46,7 @@ def one_check(entries: int, label: str, count: int) -> None:
     import torch
 
     from grader.judge.channel import Budget
-    from grader.judge.players import Loader, Stage
+    from grader.judge.loaders import Loader, Stage
     from grader.judge.zygote import Zygote
 
     torch.set_num_threads(1)

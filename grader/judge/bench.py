@@ -28,8 +28,9 @@ from grader.judge.checkpoints import checkpoints_among
 from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.home import Home
+from grader.judge.loaders import Loader, Stage
 from grader.judge.order import DOING, Order
-from grader.judge.players import Answered, Loader, Player, Stage
+from grader.judge.players import Answered, Player
 from grader.judge.rules.checks import RuleChecks
 from grader.judge.rules.questions import TextOfQuestion
 from grader.judge.source import Texts

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from stages import Stages
 
-from grader.judge.players import Loader
+from grader.judge.loaders import Loader
 from grader.judge.zygote import Zygote
 
 

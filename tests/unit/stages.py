@@ -11,7 +11,8 @@ from typing import Any
 
 from grader.contract.verdict import SubmissionProblem
 from grader.judge.channel import Budget
-from grader.judge.players import Loader, Player, Stage
+from grader.judge.loaders import Loader, Stage
+from grader.judge.players import Player
 from grader.judge.student import RemoteObject, Student
 
 

@@ -23,8 +23,9 @@ from grader.contract.verdict import (
     StudentError,
     SubmissionProblem,
 )
+from grader.judge.loaders import Loader
 from grader.judge.objects import SharedTensor
-from grader.judge.players import Loader, problem_of
+from grader.judge.players import problem_of
 from grader.judge.process import Watched
 from grader.judge.student import RemoteObject, Student
 

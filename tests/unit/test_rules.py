@@ -12,7 +12,7 @@ from stages import Stages, playing
 
 from grader.contract.assignment import Rules
 from grader.contract.verdict import RuleBroken
-from grader.judge.players import Loader
+from grader.judge.loaders import Loader
 from grader.judge.rules.checks import FORBIDDEN_CALL, RuleChecks
 from grader.judge.rules.loops import loop_count, loop_depth
 from grader.judge.rules.names import forbidden

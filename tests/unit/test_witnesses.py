@@ -14,7 +14,7 @@ from stages import Stages, playing
 
 from grader.contract.assignment import Rules, read
 from grader.contract.verdict import RuleBroken
-from grader.judge.players import Loader
+from grader.judge.loaders import Loader
 from grader.judge.rules.checks import FORBIDDEN_CALL, RuleChecks
 from grader.judge.rules.loops import loop_depth
 from grader.judge.rules.text import dynamic_uses, forbidden_uses, machinery_uses
