@@ -101,7 +101,7 @@ def assignment_toml() -> str:
         ("At the top", assignment.Content),
         ("[modules.NAME]", assignment.ModuleSpec),
         ("[limits]", assignment.Limits),
-        ("[rules], [questions.rules]", assignment.Rules),
+        ("[rules], [modules.NAME.rules], [questions.rules]", assignment.Rules),
         ("[[questions]]", assignment.Question),
         ("[questions.goals.DATA]", assignment.Goal),
         ("[gradescope]", gradescope.Gradescope),

@@ -33,11 +33,33 @@ class AssignmentError(UsageError):
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What a solution may not use: dotted names (``torch.nn``, ``Tensor.backward``); a name covers all below it.
+
+    ``allowed`` makes exceptions.
+    """
+
+    forbidden: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+    def with_more(self, more: Rules) -> Rules:
+        """These rules and ``more``."""
+        return Rules(self.forbidden + more.forbidden, self.allowed + more.allowed)
+
+
+@dataclass(frozen=True)
 class ModuleSpec:
-    """A module that students write: its file, and other names under which the file is accepted."""
+    """A module that students write.
+
+    Attributes:
+        file: its file.
+        also_named: other names under which the file is accepted.
+        rules: rules for its questions, in addition to the assignment's.
+    """
 
     file: str
     also_named: tuple[str, ...] = ()
+    rules: Rules = Rules()
 
 
 @dataclass(frozen=True)
@@ -58,21 +80,6 @@ class Limits:
     memory_mb: int = 2048
     load_seconds: float = 10.0
     lost_seconds: float = 120.0
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a solution may not use: dotted names (``torch.nn``, ``Tensor.backward``); a name covers all below it.
-
-    ``allowed`` makes exceptions.
-    """
-
-    forbidden: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-
-    def with_more(self, more: Rules) -> Rules:
-        """These rules and ``more``."""
-        return Rules(self.forbidden + more.forbidden, self.allowed + more.allowed)
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Question:
         needs: name of the data set without which the question is not asked.
         goals: data set -> number of a check -> the accuracy that it asks for there. A question with goals is asked
             where one of these sets is at hand.
-        rules: rules in addition to the assignment's.
+        rules: rules in addition to those of the assignment and of the module.
         edge: number of an edge check -> why it matters, in a sentence.
     """
 
@@ -208,8 +215,9 @@ class Assignment:
         return self.questions.get(number.rpartition(".")[0])
 
     def rules_of(self, question: Question) -> Rules:
-        """The assignment's rules and the question's own."""
-        return self.content.rules.with_more(question.rules)
+        """The assignment's rules, those of the question's module and the question's own."""
+        module = self.content.modules[question.module]
+        return self.content.rules.with_more(module.rules).with_more(question.rules)
 
     @cached_property
     def digest(self) -> str:

@@ -29,6 +29,8 @@ file = "vectors.py"
 also_named = ["vector.py"]
 [modules.sums]
 file = "sums.py"
+[modules.sums.rules]
+forbidden = ["torch.cumsum"]
 [limits]
 cpu_seconds = 1
 wall_seconds = 2.5
@@ -95,7 +97,8 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert declared.limit == SubmissionLimit(5, 24.0)
     assert declared.feedback == (Feedback(Shows.POINTS, 3), Feedback(Shows.EVERYTHING, 1, -0.5))
     assignment = Assignment(content, tmp_path, tmp_path, tmp_path)
-    assert assignment.rules_of(second) == Rules(("numpy", "torch.sum"), ("numpy.add",))
+    assert assignment.rules_of(second) == Rules(("numpy", "torch.cumsum", "torch.sum"), ("numpy.add",))
+    assert assignment.rules_of(content.questions[0]) == Rules(("numpy",), ("numpy.add",))
     assert assignment.name == "warm" and assignment.provided == tmp_path / "provided"
 
 
