@@ -29,8 +29,7 @@ file = "vectors.py"
 also_named = ["vector.py"]
 [modules.sums]
 file = "sums.py"
-[modules.sums.rules]
-forbidden = ["torch.cumsum"]
+rules = { forbidden = ["torch.cumsum"] }
 [limits]
 cpu_seconds = 1
 wall_seconds = 2.5
