@@ -101,13 +101,15 @@ def require_solver(solver, net):
 
 
 def params_of(expect, saved, shapes):
-    """The parameters of these shapes in the dictionary of a checkpoint, as float32."""
+    """The parameters of these shapes in the dictionary of a checkpoint, as float32. Their numbers may begin with 0."""
     params = saved.get("params") if type(saved) is dict else None
-    if type(params) is not dict or any(name not in params for name in shapes):
+    first = 0 if type(params) is dict and "W0" in params else 1
+    own = {name: f"{name[0]}{int(name[1:]) - 1 + first}" for name in shapes}
+    if type(params) is not dict or any(name not in params for name in own.values()):
         raise CheckFailed(f"There should be a dictionary params with {', '.join(shapes)}.")
     for name, shape in shapes.items():
-        expect(params[name], name).has_shape(*shape).is_finite()
-    return {name: torch.as_tensor(params[name]).float() for name in shapes}
+        expect(params[own[name]], own[name]).has_shape(*shape).is_finite()
+    return {name: torch.as_tensor(params[own[name]]).float() for name in shapes}
 
 
 def shapes_of(dims):
