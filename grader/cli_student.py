@@ -41,8 +41,8 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
         choices=LEVELS,
         default="full",
         metavar="LEVEL",
-        help="how much is told of a check that fails: none, how it ended; short, also what is wrong, in a sentence, and "
-        "a hint where one fits; full, also what was expected and what came (default: full)",
+        help="how much is told of a check that fails: none, how it ended; short, also what is wrong, in a sentence, "
+        "and a hint where one fits; full, also what was expected and what came (default: full)",
     )
     parser.add_argument("--watch", action="store_true", help="go on, and check at every save what it touched")
     parser.add_argument("--open", action="store_true", help="show the page of the report in a browser")
