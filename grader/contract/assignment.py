@@ -155,8 +155,9 @@ class Content:
     gradescope: Gradescope = field(default_factory=Gradescope)
 
 
-EXPERIMENTS = ("experiments.py", "trials")
-"""In a reference's folder: the program that shows what it reaches, and its modules. They have no say in a verdict."""
+FIGURES = "figures.py"
+EXPERIMENTS = ("experiments.py", FIGURES, "trials")
+"""In a reference's folder: the programs that show what it reaches, and their modules. They have no say in a verdict."""
 
 NOTEBOOKS = "notebooks"
 HANDOUT = "handout.md.j2"
