@@ -1,4 +1,5 @@
-"""What authors of courses run: ``grader assignment``, which begins one, and ``grader kit``, what students install.
+"""What authors of courses run: ``grader assignment``, which begins one, ``grader kit``, what students install, and
+``grader plots``, how the references learn.
 
 What needs torch is imported once a command needs it.
 """
@@ -9,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from grader import cli_class
+from grader import cli_class, cli_data
 from grader.exits import Exit, UsageError
 
 
@@ -25,6 +26,24 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     derive = which.add_parser("template", help="derive the students' files from the references anew")
     derive.add_argument("--course", type=Path, default=Path(), help="folder of the course (default: this one)")
     derive.set_defaults(run=_derive)
+
+    plots = commands.add_parser("plots", help="train the references, and make a page that shows how they learn")
+    plots.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which (default: all of the course)")
+    plots.add_argument(
+        "-o", "--out", type=Path, default=Path("plots.html"), metavar="FILE", help="the page (default: plots.html)"
+    )
+    plots.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME|PATH",
+        help="images or pictures with captions (default: drawn ones), see: grader data list; may be given again",
+    )
+    plots.add_argument("--quick", action="store_true", help="on few examples, in seconds: to see that it works")
+    plots.add_argument("--seed", type=int, default=0, help="of all trainings (default: 0)")
+    plots.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
+    plots.add_argument("--course", type=Path, help="folder of the course (default: the one that is installed)")
+    plots.set_defaults(run=_plots)
 
     kit = commands.add_parser("kit", help="make what students install: no reference, no hidden check")
     kit.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which (default: all of the course)")
@@ -52,6 +71,24 @@ def _kit(options: argparse.Namespace) -> Exit:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / FILE).write_bytes(content)
     print(f"{options.out / FILE}: {len(content):,} bytes; no text of a reference or of a hidden check was found in it")
+    return Exit.OK
+
+
+# ---------------------------------------------------------------------------------------------- plots
+
+
+def _plots(options: argparse.Namespace) -> Exit:
+    from grader.contract.course import open_course
+    from grader.contract.report import write_atomically
+    from grader.kit.plots import Asked, plot
+
+    course = open_course(options.course)
+    chosen = [course.assignment(name) for name in options.assignments or course.names]
+    data = cli_data.made_ready(options.data)
+    text = plot(chosen, Asked(data, options.seed, options.threads, options.quick))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(options.out, text)
+    print(f"open {options.out}")
     return Exit.OK
 
 

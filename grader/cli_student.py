@@ -23,13 +23,26 @@ if TYPE_CHECKING:
     from grader.contract.assignment import Assignment
     from grader.contract.course import Course
     from grader.contract.report import Report
+    from grader.contract.wording import Telling
     from grader.judge.prepare import Options
+
+
+LEVELS = ("none", "short", "full")
+"""The values of ``Telling``, whose module is not needed to read the arguments."""
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``grader check`` that concern a student at work."""
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="of this function or class alone; * stands for any"
+    )
+    parser.add_argument(
+        "--hint",
+        choices=LEVELS,
+        default="full",
+        metavar="LEVEL",
+        help="how much is told of a check that fails: none, how it ended; short, also what is wrong, in a sentence, "
+        "and a hint where one fits; full, also what was expected and what came (default: full)",
     )
     parser.add_argument("--watch", action="store_true", help="go on, and check at every save what it touched")
     parser.add_argument("--open", action="store_true", help="show the page of the report in a browser")
@@ -89,7 +102,7 @@ def check(options: argparse.Namespace, assignment: Assignment, course: Course, c
         if options.watch:
             return _watch(options, assignment, choices, graded)
         report = graded(choices)
-    return _shown(report, options.open)
+    return _shown(report, options, options.open)
 
 
 def _graded(
@@ -106,21 +119,23 @@ def _graded(
         return finished.report
 
 
-def _shown(report: Report | None, opening: bool) -> Exit:
+def _shown(report: Report | None, options: argparse.Namespace, opening: bool = False) -> Exit:
     from grader.contract.verdict import Status
+    from grader.contract.wording import Telling
     from grader.pages.terminal import console, student_view
 
     if report is None:
         return Exit.GRADER_ERROR
-    console().print(student_view(report))
+    telling = Telling(options.hint)
+    console().print(student_view(report, telling))
     if opening:
-        _open(report)
+        _open(report, telling)
     if not report.complete:
         return Exit.GRADER_ERROR
     return Exit.OK if all(verdict.status is Status.PASSED for verdict in report.verdicts) else Exit.FAILED
 
 
-def _open(report: Report) -> None:
+def _open(report: Report, telling: Telling) -> None:
     """Shows the report's page in a browser. It lies in the user's cache, where the next one takes its place."""
     import platformdirs
 
@@ -129,7 +144,7 @@ def _open(report: Report) -> None:
 
     page = Path(platformdirs.user_cache_dir("scratchgrade"), "check", f"{report.assignment.name}.html")
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(page, submission_page(report), durable=False)
+    write_atomically(page, submission_page(report, telling=telling), durable=False)
     print(page)
     webbrowser.open(page.resolve().as_uri())
 
@@ -149,7 +164,7 @@ def _watch(
 
     waiting = Waiting(options.path, assignment, choices.questions)
     whole = graded(choices)
-    code = _shown(whole, options.open)
+    code = _shown(whole, options, options.open)
     try:
         while True:
             print("waiting for a save; Ctrl-C ends", file=sys.stderr, flush=True)
@@ -158,7 +173,7 @@ def _watch(
             for asked in waiting.rounds():
                 part = graded(replace(choices, questions=asked))
                 whole = _merged(whole, part)
-                code = _shown(part, opening=False)
+                code = _shown(part, options)
                 _tell_total(whole)
                 if part is None or any(verdict.status is not Status.PASSED for verdict in part.verdicts):
                     break

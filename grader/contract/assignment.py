@@ -9,12 +9,15 @@ import hashlib
 import math
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date, datetime, time
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from grader.contract.gradescope import Gradescope
 from grader.contract.gradescope import problems as problems_of_gradescope
@@ -133,6 +136,22 @@ class Question:
         return (not self.needs or self.needs in data) and (not self.goals or any(name in data for name in self.goals))
 
 
+def _moment(value: object) -> object:
+    """``value`` as a moment that is the same everywhere; what one could only be guessed from is refused."""
+    found = value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if found is None or (isinstance(found, datetime) and found.utcoffset() is not None):
+        return found
+    raise PydanticCustomError(
+        "no_moment", "a date with a time and an offset from UTC was expected, such as 2026-03-02T23:59:00-05:00"
+    )
+
+
+Due = Annotated[datetime | None, BeforeValidator(_moment)]
+
+
 @dataclass(frozen=True)
 class Content:
     """The text of ``assignment.toml``, typed.
@@ -146,6 +165,8 @@ class Content:
         rules: what no solution may use.
         given: classes and functions that students receive complete; rules do not look into them.
         checkpoints: files of trained networks that may be handed in beside the code.
+        due: when it has to be handed in, such as ``2026-03-02T23:59:00-05:00``: told in the handout and the README. No
+            verdict depends on it; what comes late is the business of the platform that collects the work.
         gradescope: limits and feedback there.
     """
 
@@ -159,11 +180,13 @@ class Content:
     rules: Rules = Rules()
     given: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = ()
+    due: Due = None
     gradescope: Gradescope = field(default_factory=Gradescope)
 
 
-EXPERIMENTS = ("experiments.py", "trials")
-"""In a reference's folder: the program that shows what it reaches, and its modules. They have no say in a verdict."""
+FIGURES = "figures.py"
+EXPERIMENTS = ("experiments.py", FIGURES, "trials")
+"""In a reference's folder: the programs that show what it reaches, and their modules. They have no say in a verdict."""
 
 NOTEBOOKS = "notebooks"
 HANDOUT = "handout.md.j2"
@@ -280,9 +303,15 @@ def _sentences(path: Path, error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
         remedy = (
-            _REMEDIES.get(problem["type"]) or f"{problem['msg'].lower()}, but it is {problem['input']!r}; correct it"
+            _REMEDIES.get(problem["type"])
+            or f"{problem['msg'][:1].lower()}{problem['msg'][1:]}, but it is {_shown(problem['input'])}; correct it"
         )
         yield f"{path}: {key}: {remedy}."
+
+
+def _shown(value: object) -> str:
+    """``value`` as it stands in the file: TOML knows dates and times."""
+    return value.isoformat() if isinstance(value, date | time) else repr(value)
 
 
 def _problems(content: Content) -> Iterator[str]:

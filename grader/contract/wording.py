@@ -6,6 +6,7 @@ What a check hides is decided here, once: fixed text stands alone, and evidence 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 
 from grader.contract.picture import Picture
 from grader.contract.verdict import Explanation, Status, Verdict
@@ -45,41 +46,57 @@ WORDS = {
 }
 """How a check ended, in a word or two, for tables."""
 
+
+class Telling(str, Enum):
+    """How much a student is told about a check that did not pass; what the submission printed is told in any case."""
+
+    NONE = "none"
+    SHORT = "short"
+    FULL = "full"
+
+
 # These say something that the message of an explanation does not repeat.
 _ALWAYS_LED = (Status.PASSED, Status.PARTIAL, Status.NOT_RUN)
 
 
-def student_text(verdict: Verdict) -> str:
+def student_text(verdict: Verdict, telling: Telling = Telling.FULL) -> str:
     """What the student reads about one check, one statement a line. Not cleaned and not cut: each face has its caps.
 
     A check with fixed text shows that text alone, so that no error, note or print betrays more. What the grader's own
-    failure looked like is for staff.
+    failure looked like is for staff. Where ``telling`` is short, numbers and the reason of an edge check are left out;
+    where it is none, all but what the submission printed, unless the grader is to blame.
     """
     lead = _LEADS[verdict.status]
     if verdict.status is Status.GRADER_ERROR:
         return lead
     if verdict.fixed_text:
         return lead if verdict.status in (Status.PASSED, Status.NOT_RUN) else verdict.fixed_text
-    lines = list(_explained(verdict.explanation or Explanation("")))
-    if verdict.status in _ALWAYS_LED or not (verdict.explanation and verdict.explanation.message):
-        lines.insert(0, lead)
-    if verdict.edge and verdict.status is not Status.PASSED:
-        lines.append(f"Why this matters: {verdict.edge}")
-    lines += [f"Note: {note}" for note in verdict.notes]
+    lines = [] if telling is Telling.NONE and verdict.status is not Status.NOT_RUN else _why(verdict, telling)
     if verdict.output.strip():
         lines.append(f"The submission printed:\n{verdict.output.rstrip()}")
     return "\n".join(lines)
 
 
-def student_pictures(verdict: Verdict) -> tuple[Picture, ...]:
-    """The pictures that the student sees beside the text: none where fixed text hides what happened."""
-    return () if verdict.fixed_text else verdict.pictures
+def student_pictures(verdict: Verdict, telling: Telling = Telling.FULL) -> tuple[Picture, ...]:
+    """The pictures that the student sees beside the text: none where fixed text hides what happened, or told less."""
+    return () if verdict.fixed_text or telling is not Telling.FULL else verdict.pictures
 
 
-def _explained(explanation: Explanation) -> Iterator[str]:
+def _why(verdict: Verdict, telling: Telling) -> list[str]:
+    full = telling is Telling.FULL
+    labels = ("expected", "got", "difference", "hint") if full else ("hint",)
+    lines = list(_explained(verdict.explanation or Explanation(""), labels))
+    if verdict.status in _ALWAYS_LED or not (verdict.explanation and verdict.explanation.message):
+        lines.insert(0, _LEADS[verdict.status])
+    if full and verdict.edge and verdict.status is not Status.PASSED:
+        lines.append(f"Why this matters: {verdict.edge}")
+    return [*lines, *(f"Note: {note}" for note in verdict.notes)]
+
+
+def _explained(explanation: Explanation, labels: tuple[str, ...]) -> Iterator[str]:
     if explanation.message:
         yield explanation.message
-    for label in ("expected", "got", "difference", "hint"):
+    for label in labels:
         text = getattr(explanation, label)
         if text:
             yield f"{label.capitalize()}:{_indented(text)}"

@@ -1,4 +1,4 @@
-"""Runs what a course's reference can show: the program ``experiments.py`` beside its solutions."""
+"""Runs what a course's reference can show: programs beside its solutions, such as ``experiments.py``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class ExperimentsError(UsageError):
     """There is nothing to run; says what was expected."""
 
 
-def run(assignment: Assignment, arguments: Sequence[str]) -> int:
-    """Runs the experiments of ``assignment`` in a process of their own, on this terminal.
+def run(assignment: Assignment, arguments: Sequence[str], name: str = PROGRAM) -> int:
+    """Runs the experiments of ``assignment``, or another such program, in a process of its own, on this terminal.
 
     The program finds the reference's modules and the helpers that the course provides on its import path.
 
     Returns its exit code. Raises :class:`ExperimentsError` when the assignment has no experiments.
     """
-    program = assignment.reference / PROGRAM
+    program = assignment.reference / name
     if not program.is_file():
         raise ExperimentsError(f"{program} does not exist: the reference of {assignment.name!r} has no experiments.")
     path = os.pathsep.join([str(assignment.provided), *filter(None, [os.environ.get("PYTHONPATH")])])

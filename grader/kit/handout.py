@@ -7,6 +7,7 @@ blocks. Formulas stand between dollar signs; on the page they are MathML, which 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import cache
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
@@ -85,7 +86,13 @@ def _environment(loader: ChoiceLoader | PackageLoader) -> Environment:
     )
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.filters["plain"] = plain
+    environment.filters["moment"] = moment
     return environment
+
+
+def moment(when: datetime) -> str:
+    """``when`` as people write it, with its offset from UTC: what students read is the same wherever they are."""
+    return f"{when:%A}, {when.day} {when:%B %Y}, {when:%H:%M} ({when.tzname()})"
 
 
 def plain(text: str) -> str:

@@ -1,15 +1,19 @@
-"""What the programs ``experiments.py`` of the references share: their arguments, and the lines of their tables."""
+"""What the programs of the references share: their arguments, and the lines of their tables.
+
+``experiments.py`` prints what an assignment's reference reaches, ``figures.py`` records what ``grader plots`` shows.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from grader.datasets.imageset import ImageSet
 from grader.datasets.kept import Kind
 from grader.datasets.problems import DataError
-from grader.datasets.store import Store
+from grader.datasets.store import KNOWN, Store
 
 
 def parser_of(assignment: str, about: str, names: Sequence[str], default: Sequence[str]) -> argparse.ArgumentParser:
@@ -59,6 +63,27 @@ def arguments(assignment: str, about: str, names: Sequence[str], default: Sequen
     options = parsed(parser, names, default)
     options.data = opened(parser, options.data, ImageSet, "labelled images were expected, such as shapes10")
     return options
+
+
+def figure_arguments(assignment: str, kind: type[Kind]) -> tuple[argparse.Namespace, Kind]:
+    """The arguments of a program ``figures.py``, and its data set: what was asked for of this kind, or a drawn one.
+
+    ``quick`` asks for a few seconds' work on few examples, whatever that reaches; ``out`` is the file to write.
+    """
+    import torch
+
+    parser = argparse.ArgumentParser(prog=f"grader plots {assignment}")
+    parser.add_argument("--data", action="append", default=[])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    store = Store.default()
+    asked = [request for request in options.data if store.find(request).known.kind is kind]
+    drawn = [known.name for known in KNOWN.values() if known.kind is kind and known.make is not None]
+    return options, opened(parser, (asked or drawn)[0], kind, "another kind was expected")
 
 
 def row(name: str, *cells: object) -> str:

@@ -24,8 +24,8 @@ import json
 import textwrap
 from pathlib import Path
 
+from grader.contract.assignment import EXPERIMENTS
 from grader.kit.derived import Derived
-from grader.kit.experiments import PROGRAM
 from grader.kit.marks import Reference, Region, Scope, TemplateError, parse, read, regions, scopes_around, sentence
 
 __all__ = ["TemplateError", "derive", "derive_course", "differences", "write"]
@@ -70,7 +70,7 @@ def derive_course(course: Path) -> dict[Path, str]:
     templates = {
         path.relative_to(root): derive(path.read_text(encoding="utf-8"), str(path.relative_to(course)))
         for path in sorted(root.glob("*/*.py"))
-        if path.name != PROGRAM
+        if path.name not in EXPERIMENTS
     }
     if not templates:
         raise FileNotFoundError(f"Expected {root}/<assignment>/*.py and found no file. Give the folder of a course.")

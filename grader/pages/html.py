@@ -22,6 +22,7 @@ from markupsafe import Markup
 from grader.contract.report import Report
 from grader.contract.text import one_line, printable
 from grader.contract.verdict import SEED_FLAG, Status
+from grader.contract.wording import Telling
 from grader.pages.items import bins, items, shares
 from grader.pages.views import TEXT_CAP, in_order, submission_view
 
@@ -67,9 +68,12 @@ class Entry:
         return one_line(self.report.environment.confinement.get("level", ""), 20) or "–" if self.report else "–"
 
 
-def submission_page(report: Report, *, staff: bool = False) -> str:
-    """The page of one submission: for its author, without what is hidden, or for staff, with all that is known."""
-    return _render("submission.html.j2", view=submission_view(report, staff=staff))
+def submission_page(report: Report, *, staff: bool = False, telling: Telling = Telling.FULL) -> str:
+    """The page of one submission: for its author, without what is hidden, or for staff, with all that is known.
+
+    ``telling`` says how much is told of checks that did not pass.
+    """
+    return _render("submission.html.j2", view=submission_view(report, staff=staff, telling=telling))
 
 
 def class_page(rows: Sequence[tuple[str, Report | None]], title: str, *, compared: bool = False) -> str:

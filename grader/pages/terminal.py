@@ -12,7 +12,7 @@ from rich.text import Text
 from grader.contract.report import Report
 from grader.contract.text import natural_key, printable
 from grader.contract.verdict import Status, Verdict
-from grader.contract.wording import WORDS, student_text
+from grader.contract.wording import WORDS, Telling, student_text
 
 _STYLES = {
     Status.PASSED: "green",
@@ -54,15 +54,15 @@ def _counts(report: Report) -> Text:
     return Text(", ").join(parts)
 
 
-def student_view(report: Report) -> RenderableType:
-    """What a student reads: every check, and for each that failed what was expected and what came."""
+def student_view(report: Report, telling: Telling = Telling.FULL) -> RenderableType:
+    """What a student reads: every check, and for each that failed as much as ``telling`` says."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for justify in ("right", "left", "right", "left"):
         table.add_column(justify=justify, no_wrap=justify != "left")
     for verdict in sorted(report.verdicts, key=lambda verdict: natural_key(verdict.number)):
         word = Text(WORDS[verdict.status], _STYLES.get(verdict.status, "red"))
         points = f"{verdict.points:g}/{verdict.max_points:g}"
-        table.add_row(Text(verdict.number, "bold"), word, points, _told(verdict))
+        table.add_row(Text(verdict.number, "bold"), word, points, _told(verdict, telling))
     remarks = [Text(remark, "yellow") for remark in _remarks(report)]
     return Group(*remarks, table, Text(f"\n{report.score:g} of {report.max_score:g} points", "bold"))
 
@@ -73,12 +73,14 @@ def _remarks(report: Report) -> Iterator[str]:
         yield printable(text, 1000)
 
 
-def _told(verdict: Verdict) -> Text:
+def _told(verdict: Verdict, telling: Telling) -> Text:
     """The title, and below it what there is to say; of a check that passed, only the notes."""
     title = Text(verdict.title)
     if verdict.status is Status.PASSED:
-        return title.append("".join(f"\nNote: {note}" for note in verdict.notes), "yellow")
-    return title.append(f"\n{printable(student_text(verdict), 4000)}", "dim")
+        notes = () if telling is Telling.NONE else verdict.notes
+        return title.append("".join(f"\nNote: {note}" for note in notes), "yellow")
+    text = printable(student_text(verdict, telling), 4000)
+    return title.append(f"\n{text}", "dim") if text else title
 
 
 def console() -> Console:

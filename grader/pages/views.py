@@ -15,7 +15,7 @@ from grader.contract.picture import Picture
 from grader.contract.report import Report
 from grader.contract.text import natural_key, one_line, printable
 from grader.contract.verdict import Status, Verdict
-from grader.contract.wording import WORDS, student_pictures, student_text
+from grader.contract.wording import WORDS, Telling, student_pictures, student_text
 
 TEXT_CAP = 20_000
 """Most characters of one check's text on a page."""
@@ -80,8 +80,11 @@ class SubmissionView:
     staff: bool
 
 
-def submission_view(report: Report, *, staff: bool = False) -> SubmissionView:
-    """What a page shows of ``report``: to its author, who sees no hidden check, or to staff, who see all."""
+def submission_view(report: Report, *, staff: bool = False, telling: Telling = Telling.FULL) -> SubmissionView:
+    """What a page shows of ``report``: to its author, who sees no hidden check, or to staff, who see all.
+
+    ``telling`` says how much is told of checks that did not pass.
+    """
     shown = [verdict for verdict in report.verdicts if staff or verdict.visibility == _VISIBLE]
     return SubmissionView(
         name=one_line(report.submission.name, 200),
@@ -91,7 +94,7 @@ def submission_view(report: Report, *, staff: bool = False) -> SubmissionView:
         hidden_points=_sum(verdict.max_points for verdict in report.verdicts if verdict not in shown),
         complete=not any(verdict.status in (Status.GRADER_ERROR, Status.NOT_RUN) for verdict in shown),
         remarks=tuple(_remarks(report)),
-        questions=tuple(_questions(shown, staff)),
+        questions=tuple(_questions(shown, staff, telling)),
         facts=tuple(_facts(report, staff)),
         staff=staff,
     )
@@ -107,12 +110,12 @@ def in_order(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return sorted(verdicts, key=lambda verdict: (natural_key(verdict.number), verdict.check))
 
 
-def _questions(verdicts: Iterable[Verdict], staff: bool) -> Iterator[QuestionView]:
+def _questions(verdicts: Iterable[Verdict], staff: bool, telling: Telling) -> Iterator[QuestionView]:
     for number, checks in groupby(in_order(verdicts), key=question_of):
-        yield QuestionView(number, tuple(_check(verdict, staff) for verdict in checks))
+        yield QuestionView(number, tuple(_check(verdict, staff, telling) for verdict in checks))
 
 
-def _check(verdict: Verdict, staff: bool) -> CheckView:
+def _check(verdict: Verdict, staff: bool, telling: Telling) -> CheckView:
     return CheckView(
         number=one_line(verdict.number, 40),
         title=one_line(verdict.title, 400),
@@ -121,9 +124,9 @@ def _check(verdict: Verdict, staff: bool) -> CheckView:
         points=verdict.points,
         max_points=verdict.max_points,
         edge=bool(verdict.edge),
-        text=printable(student_text(verdict), TEXT_CAP),
+        text=printable(student_text(verdict, telling), TEXT_CAP),
         notes=bool(verdict.notes),
-        pictures=verdict.pictures if staff else student_pictures(verdict),
+        pictures=verdict.pictures if staff else student_pictures(verdict, telling),
         staff=tuple(_for_staff(verdict)) if staff else (),
     )
 

@@ -57,7 +57,7 @@ def main():
         torch.manual_seed(options.seed)
         print(f"{name}: {RECIPES[name]}", flush=True)
         start = time.process_time()
-        predict = train(name, RECIPES[name], data)
+        predict, _ = train(name, RECIPES[name], data)
         cpu_seconds = time.process_time() - start
         accuracies = (f"{accuracy(predict, data, part):.2%}" for part in ("val", "test"))
         rows.append(row(name, *accuracies, f"{cpu_seconds:.0f}"))
@@ -85,38 +85,49 @@ def prepared(images):
     }
 
 
-def train(name, recipe, data):
-    """A function that predicts the labels of rows."""
+def train(name, recipe, data, watch=lambda losses, predict: None):
+    """A function that predicts the labels of rows, and the weights (D, H) or (D, C) that see the pixels.
+
+    After each of STRETCHES equal stretches, watch gets the losses of its steps and the function as it is then.
+    """
     if recipe.hidden_size:
-        return train_net(recipe, data)
-    return train_linear(LinearSVM() if name == "svm" else Softmax(), recipe, data)
+        return train_net(recipe, data, watch)
+    return train_linear(LinearSVM() if name == "svm" else Softmax(), recipe, data, watch)
 
 
 def steps_of_a_stretch(recipe, data):
     return max(recipe.epochs * len(data["X_train"]) // (recipe.batch_size * STRETCHES), 1)
 
 
-def train_linear(model, recipe, data):
+def train_linear(model, recipe, data, watch):
     X, y, num_iters = with_ones(data["X_train"]), data["y_train"], steps_of_a_stretch(recipe, data)
+
+    def predict(X):
+        return model.predict(with_ones(X))
+
     for learning_rate in recipe.learning_rates(STRETCHES):
-        model.train(X, y, learning_rate, recipe.reg, num_iters, recipe.batch_size)
-    return lambda X: model.predict(with_ones(X))
+        watch(model.train(X, y, learning_rate, recipe.reg, num_iters, recipe.batch_size), predict)
+    return predict, model.W[:-1]
 
 
 def with_ones(X):
     return torch.cat([X, torch.ones(len(X), 1)], dim=1)
 
 
-def train_net(recipe, data):
+def train_net(recipe, data, watch):
     X, y, num_iters = data["X_train"], data["y_train"], steps_of_a_stretch(recipe, data)
     params = TwoLayerNet(X.shape[1], recipe.hidden_size, int(y.max()) + 1, std=(2 / X.shape[1]) ** 0.5).params
     loss = mirrored_loss if recipe.mirrored else nn_forward_backward
     # nn_train validates when it begins, which is at every stretch here: a few images are enough.
     X_val, y_val = data["X_val"][:100], data["y_val"][:100]
+
+    def predict(X):
+        return nn_predict(params, nn_forward_backward, X)
+
     for learning_rate in recipe.learning_rates(STRETCHES):
         how = (learning_rate, 1.0, recipe.reg, num_iters, recipe.batch_size)
-        nn_train(params, loss, nn_predict, X, y, X_val, y_val, *how)
-    return lambda X: nn_predict(params, nn_forward_backward, X)
+        watch(nn_train(params, loss, nn_predict, X, y, X_val, y_val, *how)["loss_history"], predict)
+    return predict, params["W1"]
 
 
 def mirrored_loss(params, X, y=None, reg=0.0):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from grader.cli_student import LEVELS
+from grader.contract.wording import Telling
 from grader.kit import watch
 
 
@@ -30,10 +32,34 @@ def test_only_some_functions_are_checked(grader, mine, name, points):
     assert f"{points} of {points} points" in output
 
 
+def test_the_levels_are_those_of_the_wording():
+    assert [level.value for level in Telling] == list(LEVELS)
+
+
 def test_a_name_that_fits_nothing_is_refused(grader, mine):
     code, _, errors = grader("check", mine, "--only", "cross")
     assert code == 2
     assert "--only cross fits no function of warmup; there are: dot, norms, unit, Line.fit" in errors
+
+
+def test_levels_of_hints(grader, mine, tmp_path, monkeypatch):
+    """Told: how it ended; then what is wrong, and a hint; then also the numbers; on the page, too."""
+    monkeypatch.setattr(webbrowser, "open", lambda address: True)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache"))
+    page = tmp_path / "cache" / "check" / "warmup.html"
+    vectors = mine / "vectors.py"
+    vectors.write_text(vectors.read_text().replace("(x * y).sum()", "2 * (x * y).sum()"))
+    told = {}
+    for level in LEVELS:
+        code, told[level], _ = grader("check", mine, "--only", "dot", "--seed", "s", "--hint", level, "--open")
+        assert code == 1
+        told[level] += page.read_text()
+    assert all("dot returns the inner product." in text and "wrong" in text for text in told.values())
+    parts = [[word in told[level] for word in ("dot is", "Hint: ", "Expected: ")] for level in LEVELS]
+    assert parts == [[False, False, False], [True, True, False], [True, True, True]], told
+    code, _, errors = grader("check", mine, "--hint", "all")
+    assert code == 2
+    assert "choose from" in errors
 
 
 def test_a_save_checks_what_it_touched(grader, mine, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,25 @@ def test_the_digest_changes_with_every_file_that_has_a_say(tmp_path: Path) -> No
 def test_a_question_is_asked_where_its_data_are(needs: str, goals: tuple, data: tuple, asked: bool) -> None:
     question = Question("1", "m.f", 1.0, needs=needs, goals={name: {"1.1": Goal(2.0, 1.0)} for name in goals})
     assert question.asked_with(data) is asked
+
+
+@pytest.mark.parametrize("due", ["2026-03-02T23:59:00-05:00", '"2026-03-03T04:59:00Z"', '"2026-03-02T23:59-05:00"'])
+def test_a_deadline_is_a_moment_that_is_the_same_everywhere(tmp_path, due):
+    path = tmp_path / "assignment.toml"
+    path.write_text(f"due = {due}\n{LEAST}")
+    assert read(path).due == datetime(2026, 3, 3, 4, 59, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "due",
+    ["2026-03-02T23:59:00", "2026-03-02", "23:59:00", "'2026-03-02'", "'soon'", "1772513940", "true", "'1772513940'"],
+)
+def test_what_is_no_such_moment_is_refused(tmp_path, due):
+    path = tmp_path / "assignment.toml"
+    path.write_text(f"due = {due}\n{LEAST}")
+    with pytest.raises(AssignmentError) as error:
+        read(path)
+    assert str(error.value) == (
+        f"{path}: due: a date with a time and an offset from UTC was expected, such as 2026-03-02T23:59:00-05:00, "
+        f"but it is {due.capitalize() if due == 'true' else due}; correct it."
+    )

@@ -68,6 +68,21 @@ def test_text_of_the_course_is_shown_as_it_stands():
     assert "<title>T &lt;1&gt;</title>" in shown
 
 
+@pytest.mark.parametrize(
+    ("offset", "told"),
+    [("-05:00", "Monday, 2 March 2026, 23:59 (UTC-05:00)."), ("Z", "Monday, 2 March 2026, 23:59 (UTC).")],
+)
+def test_a_deadline_is_told_in_handout_and_readme(tmp_path, offset, told):
+    shutil.copytree(TOY.root, tmp_path / "course")
+    settings = tmp_path / "course" / "assignments" / "warmup" / "assignment.toml"
+    settings.write_text(f"due = 2026-03-02T23:59:00{offset}\n{settings.read_text()}")
+    assignment = Course(tmp_path / "course").assignment("warmup")
+    assert f"\n\n**Due:** {told}\n\n" in markdown(assignment)
+    assert f"\n\n**Due:** {told}\n\n" in readme(assignment)
+    assert f"<strong>Due:</strong> {told}" in html(assignment)
+    assert "Due" not in markdown(TOY.assignment("warmup")) + readme(TOY.assignment("warmup"))
+
+
 def test_the_readme_names_modules_and_checkpoints():
     text = readme(default_course().assignment("a2"))
     assert "`linear_classifier.py`, `two_layer_net.py`" in text

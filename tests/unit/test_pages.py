@@ -19,6 +19,7 @@ import pytest
 
 from grader.contract.report import AssignmentInfo, EnvironmentInfo, Report, SubmissionInfo, Times
 from grader.contract.verdict import Explanation, Status, Verdict
+from grader.contract.wording import Telling
 from grader.pages.exchange import class_json, junit_xml
 from grader.pages.files import write_class, write_submission
 from grader.pages.grades import canvas_csv, grades_csv, moodle_csv
@@ -132,6 +133,13 @@ def test_an_author_sees_no_hidden_check_and_nothing_that_is_for_staff():
     assert "Checks worth 5 more points are not shown here." in page
     assert "<strong>2</strong> of 6 points" in page
     assert "Not right." in page
+
+
+def test_a_page_tells_as_little_as_is_asked_for():
+    told = {level: submission_page(report_of(RIGHT, WRONG), telling=level) for level in Telling}
+    assert "It matters." in told[Telling.FULL] and "Divide by N." in told[Telling.FULL]
+    assert "It matters." not in told[Telling.SHORT] and "Divide by N." in told[Telling.SHORT]
+    assert "Divide by N." not in told[Telling.NONE] and "Scales." in told[Telling.NONE]
 
 
 def test_staff_see_everything():

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from grader.contract.picture import Picture
 from grader.contract.report import (
     AssignmentInfo,
     EnvironmentInfo,
@@ -31,7 +32,7 @@ from grader.contract.report import (
 )
 from grader.contract.text import natural_key, one_line, printable
 from grader.contract.verdict import Explanation, Status, Verdict
-from grader.contract.wording import student_text
+from grader.contract.wording import Telling, student_pictures, student_text
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "report.schema.json"
 
@@ -318,6 +319,26 @@ def test_a_student_reads_everything_but_what_is_for_staff():
         "one",
         "two",
     ]
+
+
+def test_a_student_who_wants_less_is_told_less():
+    printed = replace(PARTIAL, output="one\n", pictures=(Picture("loss", "from 2 to 1", "", 5),))
+    assert student_text(printed, Telling.SHORT).split("\n") == [
+        "Partly right.",
+        "dW is wrong.",
+        "Hint: Divide by N.",
+        "Note: note",
+        "The submission printed:",
+        "one",
+    ]
+    assert student_text(printed, Telling.NONE) == "The submission printed:\none"
+    assert [len(student_pictures(printed, telling)) for telling in Telling] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("status", [Status.GRADER_ERROR, Status.NOT_RUN])
+def test_what_the_grader_is_to_blame_for_is_told_in_any_case(status):
+    verdict = Verdict("c", "1", "t", status, 0.0, 1.0)
+    assert student_text(verdict, Telling.NONE) == student_text(verdict) != ""
 
 
 def test_fixed_text_stands_alone_unless_it_would_be_untrue():

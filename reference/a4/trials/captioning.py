@@ -150,10 +150,10 @@ def standardised(seen, *others):
 # ---- describing ----------------------------------------------------------------------------------------------------
 
 
-def learn_to_describe(data, seen, cell_type, seed, epochs, batch_size=32):
+def learn_to_describe(data, seen, cell_type, seed, epochs, batch_size=32, watch=lambda epochs, loss: None):
     """A CaptioningRNN that gets features (N, 400, 4, 4) in the place of images. -> network, CPU-seconds.
 
-    In every epoch, each picture comes with another one of its captions.
+    In every epoch, each picture comes with another one of its captions. watch: see training.train.
     """
     network = captioner(data, cell_type, 256, seed)
     network.image_encoder = nn.Identity()
@@ -162,7 +162,7 @@ def learn_to_describe(data, seen, cell_type, seed, epochs, batch_size=32):
     def loss_of(chosen, epoch):
         return network(seen[chosen], data.captions[chosen, epoch % K])
 
-    cpu_seconds = train(network, loss_of, len(seen), epochs, batch_size, LEARNING_RATES[cell_type])
+    cpu_seconds = train(network, loss_of, len(seen), epochs, batch_size, LEARNING_RATES[cell_type], watch)
     return network.eval(), cpu_seconds
 
 

@@ -36,9 +36,9 @@ def see(data, held_out, seed, sides=captioning.SIDES):
     return *captioning.standardised(*raw), cpu_seconds
 
 
-def describe(data, seen, held_out, seen_held_out, cell_type, seed, epochs=5):
-    """Trains one captioner. -> Described"""
-    network, cpu_seconds = captioning.learn_to_describe(data, seen, cell_type, seed, epochs)
+def describe(data, seen, held_out, seen_held_out, cell_type, seed, epochs=5, watch=lambda epochs, loss: None):
+    """Trains one captioner; watch: see training.train. -> Described"""
+    network, cpu_seconds = captioning.learn_to_describe(data, seen, cell_type, seed, epochs, watch=watch)
     N = len(seen_held_out)  # as many training pictures suffice for their loss
     captions, weights = captioning.sampled(network, seen_held_out)
     return Described(
