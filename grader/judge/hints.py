@@ -7,7 +7,7 @@ given where exactly one explanation fits; a wrong hint is worse than none.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -54,10 +54,19 @@ class Hints:
     Args:
         order: the grading.
         assignment: what is graded.
+        budget: what may be spent.
+        left_out: names of chaffs that are not looked for.
     """
 
-    def __init__(self, order: Order, assignment: Assignment, budget: HintBudget | None = None) -> None:
+    def __init__(
+        self,
+        order: Order,
+        assignment: Assignment,
+        budget: HintBudget | None = None,
+        left_out: Collection[str] = (),
+    ) -> None:
         self._order = order
+        self._left_out = frozenset(left_out)
         self._assignment = assignment
         self._left = budget or HintBudget()
         self._variants: dict[str, Modules] = {}
@@ -126,7 +135,11 @@ class Hints:
         return [
             chaff
             for chaff in chaffs
-            if chaff.hint and chaff.fails_check(number) and question is not None and chaff.function == question.function
+            if chaff.hint
+            and chaff.name not in self._left_out
+            and chaff.fails_check(number)
+            and question is not None
+            and chaff.function == question.function
         ]
 
     def _fits(self, chaff: Chaff | None, answered: Answered, draw: str, run: Run) -> bool:
