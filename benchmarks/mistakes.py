@@ -57,7 +57,7 @@ class Mistakes:
 
     def __init__(self, assignment: Assignment, seed: str) -> None:
         self._assignment = assignment
-        self._chance = random.Random(f"{seed} {assignment.name}")  # noqa: S311 - reproducibility is the purpose
+        self._chance = random.Random(f"{seed} {assignment.name}")
         self._reference = {
             name: (assignment.reference / spec.file).read_text(encoding="utf-8")
             for name, spec in assignment.content.modules.items()
