@@ -12,7 +12,8 @@ Each submission is the reference with one mistake or two, graded by the checks o
 
 `--count` submissions of each kind are drawn from each assignment. A hint is taken for right without being read where
 a chaff of the submission carries it. What else is said is written to `--read`, with what was changed, for a person to
-judge: the `?` before each is to be replaced by `+` for right or `-` for wrong. `--judged` takes such a file back in.
+judge: the `?` before each is to be replaced by `+` for right or `-` for wrong. `--judged` takes such a file back in. Under `error` are those
+of which nothing but errors, limits and hidden checks is seen: no hint is looked for there, since the error says it.
 """
 
 from __future__ import annotations
@@ -48,9 +49,13 @@ from grader.judge.zygote import Zygote
 
 @dataclass
 class Said:
-    """What was said on one submission: number of each check that failed -> its hint, and its message."""
+    """What was said on one submission: number of each check that failed -> its hint, and its message.
+
+    ``wrong_values`` tells whether a check that students see failed by what was answered, and not by an error or a limit.
+    """
 
     hints: dict[str, str] = field(default_factory=dict)
+    wrong_values: bool = False
     messages: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -81,6 +86,7 @@ class Asking(Trying):
         if verdict.status is not Status.PASSED and verdict.explanation is not None:
             said = self._said[-1]
             said.hints[item.stash[ENTRY].number] = verdict.explanation.hint
+            said.wrong_values |= verdict.status is Status.FAILED and verdict.visibility == "visible"
             said.messages[item.stash[ENTRY].number] = verdict.explanation.message
         return verdict
 
@@ -107,7 +113,7 @@ def graded(wrong: Sequence[Wrong], assignment: Assignment, course: Course, addre
 
 
 def told(wrong: Wrong, said: Said, judged: Mapping[tuple[str, str], str]) -> tuple[str, list[str]]:
-    """How the hints on a submission are: `right`, `wrong`, `absent`, `unread` or `passed`; and which are to be read.
+    """How the hints on a submission are, one of `WORDS`, and which are to be read.
 
     One wrong hint makes the submission's hints wrong.
     """
@@ -120,7 +126,7 @@ def told(wrong: Wrong, said: Said, judged: Mapping[tuple[str, str], str]) -> tup
     for mark, word in (("-", "wrong"), ("?", "unread"), ("+", "right")):
         if mark in marks.values():
             return word, to_read
-    return "absent", to_read
+    return ("absent" if said.wrong_values else "error"), to_read
 
 
 def change_in(wrong: Wrong, assignment: Assignment) -> list[str]:
@@ -156,7 +162,7 @@ def read_marks(file: Path | None) -> dict[tuple[str, str], str]:
     return marks
 
 
-WORDS = ("right", "wrong", "unread", "absent", "passed")
+WORDS = ("right", "wrong", "unread", "absent", "error", "passed")
 
 
 def main() -> None:
@@ -170,7 +176,7 @@ def main() -> None:
     parser.add_argument("--judged", type=Path)
     options = parser.parse_args()
     marks, pages, course = read_marks(options.judged), [], default_course()
-    print(f"{'':12}{'fail':>6}" + "".join(f"{word:>8}" for word in WORDS[:4]) + f"{'passed':>8}{'s each':>8}")
+    print(f"{'':12}{'fail':>6}" + "".join(f"{word:>8}" for word in WORDS) + f"{'s each':>8}")
     with Zygote() as zygote:
         address = zygote.wait()
         for kind in options.kinds:

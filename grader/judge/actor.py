@@ -21,7 +21,7 @@ from grader.contract.chance import seed_generators
 from grader.contract.verdict import StudentError
 from grader.judge.channel import Budget
 from grader.judge.objects import Attribute, Held, StandIn
-from grader.judge.players import RAISED, Answered, Enough, Player
+from grader.judge.players import RAISED, UNANSWERED, Answered, Enough, Player
 from grader.judge.student import RemoteObject
 
 Modules = Mapping[str, ModuleType]
@@ -116,9 +116,9 @@ class Actor(Player):
 
     def request(self, message: dict[str, Any], values: Any = None) -> tuple[Any, dict[str, Any]]:
         """Answers a request with what the submission said. Raises :class:`Enough` where the run can end."""
-        if message["op"] == "patch":
-            self._requests.append((message, values))
-            self._patch(message["path"], self._own(values), bool(message.get("parameters")))
+        if message["op"] in UNANSWERED:
+            self._requests.append((message, _kept(values)))
+            self._obey(message, values)
             return True, {}
         if len(self.said) == len(self._heard.first):
             self._asked_more = True
@@ -144,16 +144,19 @@ class Actor(Player):
                 pass
             if len(self.said) > before:
                 yield self.said[-1]
-            elif message["op"] != "patch":
+            elif message["op"] not in UNANSWERED:
                 return
+
+    def _obey(self, message: dict[str, Any], values: Any) -> None:
+        if message["op"] == "patch":
+            self._patch(message["path"], self._own(values), bool(message.get("parameters")))
+        elif message["h"] in self._held:
+            setattr(self._held[message["h"]], message["attribute"], self._own(values))
 
     def _answer(self, message: dict[str, Any], values: Any) -> Any:
         operation = message["op"]
         if operation == "get":
             return self._target(message)
-        if operation == "set":
-            setattr(self._held[message["h"]], message["attribute"], self._own(values))
-            return True
         if operation != "call":
             raise ValueError(f"a variant cannot do {operation}")
         target, (args, kwargs) = self._target(message), self._own(values)
@@ -199,11 +202,11 @@ class Actor(Player):
             self._held[number] = answer
             return RemoteObject(self, Held(number, type(answer).__name__))
         if isinstance(answer, tuple | list):
-            alike = isinstance(heard, tuple | list) and len(heard) == len(answer)
-            return tuple(self._shown(*pair) for pair in zip(answer, heard if alike else answer, strict=True))  # type: ignore[arg-type]
+            others = heard if isinstance(heard, tuple | list) and len(heard) == len(answer) else answer
+            return tuple(self._shown(*pair) for pair in zip(answer, others, strict=True))
         if isinstance(answer, dict):
-            alike = isinstance(heard, dict) and heard.keys() == answer.keys()
-            return {key: self._shown(value, heard[key] if alike else value) for key, value in answer.items()}  # type: ignore[index]
+            known = heard if isinstance(heard, dict) and heard.keys() == answer.keys() else answer
+            return {key: self._shown(value, known[key]) for key, value in answer.items()}
         return answer.detach().clone() if isinstance(answer, torch.Tensor) else copy.copy(answer)
 
     def _again(self, heard: Any) -> Any:

@@ -49,29 +49,55 @@ class Likeness:
     Attributes:
         shared: where both answered the same, and otherwise than the reference; and what.
         unexplained: where the variant is right and the submission is not.
+        mixed: where both are wrong, each in another way, as after a further mistake of the submission.
+        contradicted: whether the variant is wrong where the submission is right.
     """
 
     shared: dict[Place, object] = field(default_factory=dict)
     unexplained: list[Place] = field(default_factory=list)
+    mixed: list[Place] = field(default_factory=list)
+    contradicted: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the variant explains all that is wrong."""
+        return not self.unexplained and not self.mixed
 
     def takes(self, place: Place, heard: object, said: object, right: object) -> bool:
         """Adds one answer of the submission, of the variant and of the reference.
 
-        Returns whether the variant is still possible as one of the submission's mistakes: all that it does wrong, the
-        submission does wrong in the same way.
+        Returns whether the variant is still possible as one of the submission's mistakes: nothing that the submission
+        does right, it does wrong, and something that it does wrong, the submission does wrong in the same way.
         """
+        self._add(place, heard, said, right)
+        return not self.contradicted and (bool(self.shared) or not self.mixed)
+
+    def _add(self, place: Place, heard: object, said: object, right: object) -> None:
         parts = _parts(heard, said)
         if parts is not None:
-            rights = dict(_parts(right, heard) or ())
-            return all(self.takes((*place, key), *pair, rights.get(key, MISSING)) for key, pair in parts)
-        if same(heard, said):
+            rights = {key: part for key, (part, _) in _parts(right, heard) or ()}
+            for key, pair in parts:
+                self._add((*place, key), *pair, rights.get(key, MISSING))
+        elif same(heard, said):
             if right is MISSING or not same(heard, right):
                 self.shared[place] = heard
-            return True
-        if right is MISSING or not same(said, right):
-            return False
-        self.unexplained.append(place)
+        elif right is not MISSING and same(said, right):
+            self.unexplained.append(place)
+        else:
+            self.mixed.append(place)
+            self.contradicted |= right is not MISSING and _contradicts(heard, said, right)
+
+
+def _contradicts(heard: object, said: object, right: object) -> bool:
+    """Whether somewhere the submission is right and the variant is not."""
+    if same(heard, right):
         return True
+    found = [numbers_of(value) for value in (heard, said, right)]
+    arrays = [numbers.as_floats() for numbers in found if numbers is not None]
+    if len(arrays) < len(found) or len({array.shape for array in arrays}) > 1:
+        return False
+    tolerance = generous(precision_of(*(numbers.dtype for numbers in found if numbers)), scale_of(arrays[2]))
+    return bool((~tolerance.wrong(arrays[2], arrays[0]) & tolerance.wrong(arrays[2], arrays[1])).any())
 
 
 Place = tuple[object, ...]

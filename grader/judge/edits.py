@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 _SIGN: dict[type, ast.operator] = {ast.Add: ast.Sub(), ast.Sub: ast.Add()}
@@ -116,6 +117,37 @@ def _key(node: ast.AST, index: int) -> tuple[str, ...]:
     return (key.value,) if isinstance(key, ast.Constant) and isinstance(key.value, str) else ()
 
 
+def confusions_of(function: ast.FunctionDef) -> list[Edit]:
+    """All ways to take one variable for another one in the body of a function, those of like names first."""
+    arguments = [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
+    stored = [node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    known = [name for name in dict.fromkeys((*arguments, *stored)) if name not in ("self", "_")]
+    found = []
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.stmt) and statement is not function:
+            for holder, field, at, node in _own_nodes(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in known:
+                    for other in known:
+                        new = ast.copy_location(ast.Name(other, ast.Load()), node)
+                        edit = Edit("name", _names_of(statement), holder, field, at, new)
+                        found.append((_likeness(node.id, other), edit))
+    return [edit for likeness, edit in sorted(found, key=lambda each: -each[0]) if likeness < 1]
+
+
+def _likeness(one: str, other: str) -> float:
+    """How much of two names is the same, from 0 to 1."""
+    return SequenceMatcher(None, one, other).ratio()
+
+
+def _own_nodes(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
+    """What hangs below a node and belongs to no statement within it, and where it hangs."""
+    for field, value in ast.iter_fields(node):
+        for at, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if isinstance(child, ast.AST) and not isinstance(child, ast.stmt):
+                yield node, field, at, child
+                yield from _own_nodes(child)
+
+
 def _names_of(statement: ast.stmt) -> tuple[str, ...]:
     """What a statement computes: the names and the keys that it assigns to."""
     targets: list[ast.expr] = []
@@ -123,8 +155,6 @@ def _names_of(statement: ast.stmt) -> tuple[str, ...]:
         targets = statement.targets
     elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
         targets = [statement.target]
-    elif isinstance(statement, ast.For):
-        targets = []
     found: list[str] = []
     for target in targets:
         if isinstance(target, ast.Tuple):
@@ -147,13 +177,13 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield from _of_augmented(node)
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         for operator in _COMPARED.get(type(node.ops[0]), ()):
-            yield "comparison", ast.Compare(node.left, [operator], node.comparators)
+            yield "condition", ast.Compare(node.left, [operator], node.comparators)
     elif isinstance(node, ast.BoolOp):
         yield "condition", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
         if len(node.values) == 2:
             yield from (("condition", value) for value in node.values)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not):
-        yield "negation" if isinstance(node.op, ast.USub) else "condition", node.operand
+        yield "sign" if isinstance(node.op, ast.USub) else "condition", node.operand
     elif isinstance(node, ast.Constant):
         yield from _of_constant(node)
     elif isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
@@ -239,10 +269,21 @@ def _of_call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
     if name in ("t", "transpose", "permute") and method and inner is not None:
         yield "transpose", inner
     for index, keyword in enumerate(node.keywords):
-        if keyword.arg in _AXES and isinstance(keyword.value, ast.Constant) and type(keyword.value.value) is int:
-            other_axis = ast.Constant({0: 1, 1: 0, -1: 0, 2: 1}.get(keyword.value.value, 0))
+        for other_axis in _other_axes(keyword):
             keywords = [*node.keywords[:index], ast.keyword(keyword.arg, other_axis), *node.keywords[index + 1 :]]
             yield "axis", ast.Call(node.func, node.args, keywords)
+
+
+def _other_axes(keyword: ast.keyword) -> Iterator[ast.expr]:
+    if keyword.arg not in _AXES:
+        return
+    value = keyword.value
+    if isinstance(value, ast.Tuple):
+        yield from (ast.Tuple([e for e in value.elts if e is not left], ast.Load()) for left in value.elts)
+    elif isinstance(value, ast.UnaryOp):  # dim=-1
+        yield from (ast.Constant(axis) for axis in (0, 1, -2))
+    elif isinstance(value, ast.Constant) and type(value.value) is int:
+        yield from (ast.Constant(axis) for axis in (0, 1, 2) if axis != value.value)
 
 
 def _inner(node: ast.Call) -> ast.expr | None:

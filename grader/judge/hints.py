@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from grader.contract.assignment import Assignment
+from grader.contract.assignment import Assignment, Question
 from grader.contract.verdict import Status, Verdict
 from grader.judge.answers import Likeness, say_little, say_much
 from grader.judge.chaffs import Chaff, known_chaffs
@@ -79,25 +79,34 @@ class Hints:
         return shown and failed and affordable and self._left.is_left
 
     def _searched(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> str:
-        question = self._assignment.question_of(verdict.number)
-        scene = self._theatre.scene(part, answered, run) if question is not None else None
-        if question is None or scene is None or scene.is_right or verdict.explanation is None:
+        question, told = self._assignment.question_of(verdict.number), verdict.explanation
+        scene = self._theatre.scene(part, answered, run) if question is not None and told is not None else None
+        if question is None or told is None or scene is None or scene.is_right:
             return ""
-        search = _Search(self._theatre, self._left, verdict.explanation.message.partition("\n")[0], [scene])
-        chaffs = self._chaffs(verdict.number, question.function)
+        search = _Search(self._theatre, self._left, told.message.partition("\n")[0], [scene])
+        found = self._explaining(search, verdict.number, question)
+        if len({variant.hint for variant in found}) == 1 and found[0] not in self._found.get(question.number, []):
+            self._found.setdefault(question.number, []).append(found[0])
+        slips = [variant for variant in found if isinstance(variant, Slip)]
+        # A chaff's hint says more than what was seen without it; a slip's says less.
+        return f"{told.hint} {common_hint(slips)}".strip() if slips else found[0].hint if found else ""
+
+    def _explaining(self, search: _Search, number: str, question: Question) -> Sequence[Variant]:
+        """Chaffs of one hint, or slips of which something can be said."""
+        chaffs = self._chaffs(number, question.function)
         # One mistake fails several checks, some of which could not tell it from others by themselves.
         for known in self._found.get(question.number, []):
             if (isinstance(known, Slip) or known in chaffs) and search.fitting([known]):
-                return known.hint
-        found: list[Variant] = search.fitting(chaffs)
-        hint = found[0].hint if len({chaff.hint for chaff in found}) == 1 else ""
-        if not hint and self._in_vain[question.number] < IN_VAIN:
+                return [known]
+        found = search.fitting(chaffs)
+        if len({chaff.hint for chaff in found}) == 1:
+            return found
+        if self._in_vain[question.number] < IN_VAIN:
             found = search.fitting(self._slips_of(question.function))
-            hint = common_hint([slip for slip in found if isinstance(slip, Slip)])
-            self._in_vain[question.number] += not hint
-        if hint and len({variant.hint for variant in found}) == 1:
-            self._found.setdefault(question.number, []).append(found[0])
-        return hint
+            if common_hint([slip for slip in found if isinstance(slip, Slip)]):
+                return found
+            self._in_vain[question.number] += 1
+        return []
 
     def _chaffs(self, number: str, function: str) -> list[Chaff]:
         return [
@@ -128,17 +137,16 @@ class _Search:
     def fitting(self, variants: Sequence[Variant]) -> list[Variant]:
         """Those that answer as the submission does on independent draws, and are what this check complains of.
 
-        Those that explain all that is wrong come before those that explain a part of it.
+        Those that explain all that is wrong come before those that explain a part of it, and these before those of
+        which something can be told although another mistake changes other answers of theirs.
         """
-        found = [
-            (each, likeness) for each in variants if (likeness := self._likeness(each, self.scenes[0])) is not None
-        ]
-        whole = [(each, likeness) for each, likeness in found if not likeness.unexplained]
-        for some in (whole, [pair for pair in found if pair not in whole]):
-            lasting = self._lasting(some)
-            if lasting:
-                return lasting
-        return []
+        possible = [each for each in variants if each.key not in self.theatre.ruled_out]
+        liked = [(each, self._likeness(each, self.scenes[0])) for each in possible]
+        found = [(each, likeness) for each, likeness in liked if likeness is not None]
+        whole = [pair for pair in found if pair[1].is_whole]
+        part = [pair for pair in found if not pair[1].is_whole and not pair[1].mixed]
+        mixed = [pair for pair in found if pair[1].mixed]
+        return next((lasting for lasting in map(self._lasting, (whole, part, mixed)) if lasting), [])
 
     def _lasting(self, found: list[tuple[Variant, Likeness]]) -> list[Variant]:
         found = [(each, likeness) for each, likeness in found if self._is_to_blame(likeness)]
@@ -152,9 +160,9 @@ class _Search:
                 return []
             again = [(*pair, self.theatre.likeness(pair[0], scene)) for pair in found]
             found = [(each, first) for each, first, now in again if now is not None and _fits_as_before(first, now)]
-            shown.update(_key(each) for each, _, now in again if now is not None and now.shared)
+            shown.update(each.key for each, _, now in again if now is not None and now.shared)
         # Of a slip, which nobody wrote down, more is asked: that it shows on another draw, too.
-        return [each for each, _ in found if isinstance(each, Chaff) or shown[_key(each)]]
+        return [each for each, _ in found if isinstance(each, Chaff) or shown[each.key]]
 
     def _likeness(self, variant: Variant, scene: Scene) -> Likeness | None:
         likeness = self.theatre.likeness(variant, scene)
@@ -164,7 +172,7 @@ class _Search:
         return likeness if enough else None
 
     def _is_to_blame(self, likeness: Likeness) -> bool:
-        return not likeness.unexplained or self.theatre.is_to_blame(likeness.shared, self.scenes[0], self.told)
+        return likeness.is_whole or self.theatre.is_to_blame(likeness.shared, self.scenes[0], self.told)
 
     def _scene(self, number: int) -> Scene | None:
         """The check on another draw."""
@@ -185,15 +193,11 @@ class _Search:
 
 def _fits_as_before(first: Likeness, now: Likeness) -> bool:
     """Whether what explained everything on one draw does so on another."""
-    return bool(first.unexplained) or not now.unexplained
-
-
-def _key(variant: Variant) -> str:
-    return variant.name if isinstance(variant, Chaff) else f"{variant.function} {variant.number}"
+    return now.is_whole or not first.is_whole
 
 
 def with_hint(verdict: Verdict, hint: str) -> Verdict:
-    """The verdict with the hint, instead of one that was found without a variant."""
+    """The verdict with the hint, instead of what was said without a variant."""
     if not hint or verdict.explanation is None:
         return verdict
     return replace(verdict, explanation=replace(verdict.explanation, hint=hint))

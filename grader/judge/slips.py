@@ -8,41 +8,39 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from types import CodeType
 
 from grader.contract.assignment import Assignment
-from grader.judge.edits import edits_of
+from grader.judge.edits import confusions_of, edits_of
 from grader.judge.variants import span_of
 
-MOST = 150
-"""Of a longer function, whose runs take longest, no more slips are tried."""
+MOST, MOST_CONFUSIONS = 200, 100
+"""Of a longer function, whose runs take longest, no more slips are tried, nor more variables taken for another one."""
 
 LOOK_FOR = {
     "sign": "a wrong sign",
-    "negation": "a minus that is missing, or one too many",
     "term": "a term that is missing from a sum",
     "factor": "a missing factor",
     "division": "a missing division",
-    "inverse": "a division in the place of a product, or the other way round",
+    "inverse": "a product and a division that are mixed up",
     "power": "a wrong power",
     "overwritten": "a result that is overwritten where it has to be added up",
     "number": "a number that is off",
     "axis": "a wrong axis",
-    "comparison": "a wrong comparison",
-    "condition": "a condition that is the wrong way round",
-    "flag": "True in the place of False, or the other way round",
-    "mean": "a sum in the place of a mean, or the other way round",
-    "extreme": "the largest in the place of the smallest, or the other way round",
-    "start": "zeros in the place of ones, or the other way round",
+    "condition": "a wrong condition",
+    "flag": "True and False that are mixed up",
+    "mean": "a sum and a mean that are mixed up",
+    "extreme": "the largest and the smallest that are mixed up",
+    "start": "zeros and ones that are mixed up",
     "random": "numbers drawn from another distribution",
     "transpose": "a missing transpose",
     "slice": "a slice with another beginning or end",
     "left out": "a step that is left out",
     "order": "two operands in the wrong order",
-    "index": "an index that is off",
     "function": "another function in the place of the right one",
+    "name": "a variable in the place of another one",
 }
 """Kind of a change -> what the student is told to look for."""
 
@@ -66,30 +64,35 @@ class Slip:
     code: CodeType
 
     @property
+    def key(self) -> str:
+        """What tells it from all other variants of its assignment's reference."""
+        return f"{self.function} {self.number}"
+
+    @property
     def hint(self) -> str:
         """The sentence for a student."""
-        return sentence(self.kind, self.name)
+        return sentence([self.kind], self.name)
 
 
-def sentence(kind: str, name: str) -> str:
-    """What a student is told. An empty kind or name is one that is not known."""
-    missing = kind.startswith("missing ")
-    if not kind:
-        return (
-            f"Look at how {name} is computed: with one small change there, and nowhere else, the right function answers "
-            "as yours does."
-        )
-    what = f"a {kind}" if missing else LOOK_FOR[kind]
-    where = f" where {name} is computed" if name else ""
-    return f"Look for {what}{where}: with that as the only change, the right function answers as yours does."
+def sentence(kinds: Collection[str], name: str) -> str:
+    """What a student is told of slips of these kinds, or of an unknown kind if there is none."""
+    if not kinds:
+        return f"Look at how {name} is computed: a right function with one small mistake there gives this result, too."
+    what = ", or ".join(LOOK_FOR.get(kind, f"a {kind}") for kind in sorted(kinds))
+    where = f", where {name} is computed" if name else ""
+    return f"Look for {what}{where}: a right function with just that mistake gives this result, too."
 
 
-def common_hint(slips: list[Slip]) -> str:
-    """The sentence that holds for all of some slips that answer alike; empty where they have nothing in common."""
+MOST_KINDS, MOST_KINDS_AT_ONE_PLACE = 2, 3
+
+
+def common_hint(slips: Collection[Slip]) -> str:
+    """The sentence that holds for all of some slips that answer alike; empty where they have too little in common."""
     kinds, names = {slip.kind for slip in slips}, {slip.name for slip in slips}
-    kind = kinds.pop() if len(kinds) == 1 else ""
     name = names.pop() if len(names) == 1 else ""
-    return sentence(kind, name) if kind or name else ""
+    if kinds and len(kinds) <= (MOST_KINDS_AT_ONE_PLACE if name else MOST_KINDS):
+        return sentence(kinds, name)
+    return sentence((), name) if name else ""
 
 
 def slips_of(path: str, assignment: Assignment) -> tuple[Slip, ...]:
@@ -102,19 +105,18 @@ def slips_of(path: str, assignment: Assignment) -> tuple[Slip, ...]:
     if spec is None:
         return ()
     tree = ast.parse((assignment.reference / spec.file).read_text(encoding="utf-8"))
+    every = list(_reached(tree, inside))
+    changes = [(*each, edit) for each in every for edit in edits_of(each[1])][:MOST]
+    changes += [(*each, edit) for each in every for edit in confusions_of(each[1])][:MOST_CONFUSIONS]
     names = _names_shown(path, assignment)
     found: list[Slip] = []
-    for each in _reached(tree, inside):
-        owner, function = each
-        place = f"{module}.{owner.name}.{function.name}" if owner else f"{module}.{function.name}"
-        for edit in edits_of(function):
-            with edit.made():
-                code = _compiled(owner, function, module)
-            if code is not None:
-                name = next((name for name in edit.names if name in names), "")
-                found.append(Slip(place, len(found), edit.kind, name, code))
-            if len(found) == MOST:
-                return tuple(found)
+    for owner, function, edit in changes:
+        with edit.made():
+            code = _compiled(owner, function, module)
+        if code is not None:
+            place = ".".join([module, *([owner.name] if owner else []), function.name])
+            name = next((name for name in edit.names if name in names), "")
+            found.append(Slip(place, len(found), edit.kind, name, code))
     return tuple(found)
 
 
@@ -167,11 +169,19 @@ def _compiled(owner: ast.ClassDef | None, function: ast.FunctionDef, module: str
 
 
 def _names_shown(path: str, assignment: Assignment) -> frozenset[str]:
-    """The names that the template shows in the definition of a function: all that students can know it by."""
+    """The names that the template shows in the definition of a function: all that students can know it by.
+
+    Words of its text that somewhere in the file stand as code does: before a bracket, a comma or an equals sign, behind
+    an arrow or a dot, or in quotes. A mere word, such as "a", is no name.
+    """
     module, _, inside = path.partition(".")
     text = (assignment.template / assignment.content.modules[module].file).read_text(encoding="utf-8")
     try:
         start, end = span_of(text, inside)
     except ValueError:
         return frozenset()
-    return frozenset(re.findall(r"[A-Za-z_]\w*", text[start:end])) - {"self"}
+    words = frozenset(re.findall(r"[A-Za-z_]\w*", text[start:end]))
+    return words & frozenset(_AS_CODE.findall(text)) - {"self", "a"}
+
+
+_AS_CODE = re.compile(r"""[A-Za-z_]\w*(?=\s*[(=\[])|(?<=[."'])[A-Za-z_]\w*|(?<=-> )[A-Za-z_]\w*""")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from grader.contract.assignment import Assignment
 from grader.judge.actor import Actor, Modules, Script
-from grader.judge.answers import Likeness, Place, repaired
+from grader.judge.answers import Likeness, Place, repaired, same
 from grader.judge.chaffs import Chaff, changed_texts
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
@@ -83,9 +83,7 @@ class Scene:
     @property
     def is_right(self) -> bool:
         """Whether the submission answered as the reference does."""
-        found = Likeness()
-        taken = [found.takes((at,), *both, both[1]) for at, both in enumerate(zip(self.heard.first, self.right))]
-        return all(taken) and not found.unexplained
+        return all(map(same, self.heard.first, self.right))
 
 
 class Theatre:
@@ -95,13 +93,17 @@ class Theatre:
         order: the grading.
         assignment: what is graded.
         budget: what may be spent.
+
+    Attributes:
+        ruled_out: keys of the variants that are no mistake of this submission.
     """
 
     def __init__(self, order: Order, assignment: Assignment, budget: HintBudget) -> None:
         self._order = order
         self._assignment = assignment
         self._left = budget
-        self._chaffs: dict[str, Modules] = {}
+        self._chaffs: dict[str, Modules | None] = {}
+        self.ruled_out: set[str] = set()
 
     @cached_property
     def _rehearsal(self) -> Rehearsal:
@@ -128,7 +130,10 @@ class Theatre:
         return Scene(run, part, heard, actor.script, tuple(actor.said))
 
     def likeness(self, variant: Variant, scene: Scene) -> Likeness | None:
-        """What a variant has in common with the submission; ``None`` where it does anything wrong otherwise."""
+        """What a variant has in common with the submission; ``None`` where it is none of its mistakes.
+
+        A variant that is wrong where the submission is right is added to ``ruled_out``.
+        """
         if not self._left.is_left:
             return None
         with self._modules_of(variant) as modules:
@@ -136,12 +141,12 @@ class Theatre:
                 return None
             if not scene.script.can_be_read:
                 actor, _ = self._rehearsed(modules, scene.heard, scene.part, scene.run)
-                return None if actor is None else _compared(scene, actor.said)
+                return None if actor is None else self._compared(variant, scene, actor.said)
             self._left.readings -= 1
             actor = self._rehearsal.new_actor(modules, scene.heard)
             longest = min(LEAST + PATIENCE * scene.heard.cpu_seconds, self._left.cpu_seconds)
             try:
-                return _compared(scene, actor.perform(scene.script, longest))
+                return self._compared(variant, scene, actor.perform(scene.script, longest))
             finally:
                 actor.close()
 
@@ -175,18 +180,23 @@ class Theatre:
                 yield self._copy if made else None
             return
         if variant.name not in self._chaffs:
-            self._chaffs[variant.name] = variant_of(self._assignment, self._texts(variant))
+            self._chaffs[variant.name] = self._made(variant)
         yield self._chaffs[variant.name]
 
-    def _texts(self, chaff: Chaff) -> Mapping[str, str]:
-        return changed_texts(chaff, self._assignment)
-
-
-def _compared(scene: Scene, said: Sequence[object] | Iterator[object]) -> Likeness | None:
-    """What the answers of a variant have in common with the submission's; it is asked no further than need be."""
-    found, count = Likeness(), 0
-    for at, (answer, heard, right) in enumerate(zip(said, scene.heard.first, scene.right, strict=False)):
-        if not found.takes((at,), heard, answer, right):
+    def _made(self, chaff: Chaff) -> Modules | None:
+        try:
+            return variant_of(self._assignment, changed_texts(chaff, self._assignment))
+        except (ValueError, SyntaxError):
+            # It does not fit the reference any more, which grader validate tells.
             return None
-        count += 1
-    return found if count == len(scene.heard.first) else None
+
+    def _compared(self, variant: Variant, scene: Scene, said: Sequence[object] | Iterator[object]) -> Likeness | None:
+        """What the answers of a variant have in common with the submission's; it is asked no further than need be."""
+        found, count = Likeness(), 0
+        for at, (answer, heard, right) in enumerate(zip(said, scene.heard.first, scene.right, strict=False)):
+            if not found.takes((at,), heard, answer, right):
+                if found.contradicted:
+                    self.ruled_out.add(variant.key)
+                return None
+            count += 1
+        return found if count == len(scene.heard.first) else None
