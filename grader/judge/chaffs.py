@@ -62,6 +62,11 @@ class Chaff:
     hint: str = ""
     also: tuple[Also, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """What tells it from all other variants of its assignment's reference."""
+        return self.name
+
     def fails_check(self, number: str) -> bool:
         """Whether the check ``number`` has to fail."""
         return bool({number, number.rpartition(".")[0]} & set(self.fails))

@@ -1,71 +1,59 @@
-"""Hints: a submission that answers as a chaff does, on independent draws, contains that chaff's mistake.
+"""Hints: a submission that answers as a wrong variant of the reference does, on independent draws, has its mistake.
 
-The judge runs chaffs itself, on the inputs of the check that failed (see :mod:`grader.judge.rehearsal`). A hint is
-given where exactly one explanation fits; a wrong hint is worse than none.
+The judge runs variants itself, on the inputs of the check that failed (see :mod:`grader.judge.theatre`): first the
+chaffs of the function, which carry a hint of their own, then its slips (see :mod:`grader.judge.slips`). A submission
+may have more mistakes than one: a variant explains a part of what is wrong where all that it answers wrong, the
+submission answers in the same way. A hint is given where one explanation fits; a wrong hint is worse than none.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-from grader.contract.assignment import Assignment
+from grader.contract.assignment import Assignment, Question
 from grader.contract.verdict import Status, Verdict
-from grader.judge.answers import say_little
-from grader.judge.chaffs import Chaff, changed_texts, known_chaffs
+from grader.judge.answers import Likeness, say_little, say_much
+from grader.judge.chaffs import Chaff, known_chaffs
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
-from grader.judge.rehearsal import Modules, Rehearsal, variant_of
+from grader.judge.slips import Slip, common_hint, slips_of
+from grader.judge.theatre import HintBudget, Run, Scene, Theatre, Variant
 
 DRAWS, DRAWS_WHERE_LITTLE_IS_SAID = 2, 6
 
-
-@dataclass
-class HintBudget:
-    """What one submission may cost for the sake of hints.
-
-    The counts are reached first, so that one seed gives the same report everywhere; the seconds are for machines that
-    are slow beyond all measure. A budget that is spent means no hint.
-
-    Attributes:
-        rehearsals: runs of a chaff in the judge, of some milliseconds each.
-        repetitions: checks that are run again on another draw, since a chaff fitted on the first one.
-        repeating_seconds: how long these may take on the clock together: a submission may hang on another draw.
-        cpu_seconds: computing time of the judge.
-        slowest_seconds: a check whose first answers took longer gets no hint, since runs of chaffs take as long.
-    """
-
-    rehearsals: int = 200
-    repetitions: int = 30
-    repeating_seconds: float = 20.0
-    cpu_seconds: float = 4.0
-    slowest_seconds: float = 1.0
-
-
-Run = Callable[[Part], Answered]
+IN_VAIN = 2
+"""After so many checks of a question in which no slip fitted, none are tried in its other checks."""
 
 
 class Hints:
-    """The chaffs of one assignment, ready to be compared with a submission.
+    """The variants of one assignment, ready to be compared with a submission.
 
     Args:
         order: the grading.
         assignment: what is graded.
+        budget: what may be spent.
+        left_out: names of chaffs, and kinds of slips, that are not looked for.
     """
 
-    def __init__(self, order: Order, assignment: Assignment, budget: HintBudget | None = None) -> None:
+    def __init__(
+        self,
+        order: Order,
+        assignment: Assignment,
+        budget: HintBudget | None = None,
+        left_out: Collection[str] = (),
+    ) -> None:
         self._order = order
         self._assignment = assignment
         self._left = budget or HintBudget()
-        self._variants: dict[str, Modules] = {}
-        self._found: dict[str, Chaff] = {}  # question -> the mistake that an earlier check of it showed
-
-    @cached_property
-    def _rehearsal(self) -> Rehearsal:
-        return Rehearsal(self._order, self._assignment)
+        self._left_out = frozenset(left_out)
+        self._theatre = Theatre(order, assignment, self._left)
+        self._slips: dict[str, Sequence[Slip]] = {}
+        self._found: dict[str, list[Variant]] = {}  # question -> mistakes that earlier checks of it showed
+        self._in_vain: Counter[str] = Counter()
 
     def hint(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> str:
         """The hint for a check that failed, or an empty string.
@@ -80,81 +68,136 @@ class Hints:
             return ""
         began = time.process_time()
         try:
-            return self._searched(verdict.number, part, answered, run)
+            return self._searched(verdict, part, answered, run)
         finally:
             self._left.cpu_seconds -= time.process_time() - began
-
-    def _searched(self, number: str, part: Part, answered: Answered, run: Run) -> str:
-        candidates, question = self._candidates(number), number.rpartition(".")[0]
-        if not candidates or self._fits(None, answered, part.draw, run):
-            return ""
-        # One mistake fails several checks, some of which could not tell it from others by themselves.
-        known = [chaff for chaff in candidates if chaff is self._found.get(question)]
-        found = self._search(known, part, answered, run) or self._search(candidates, part, answered, run)
-        if found is None:
-            return ""
-        self._found[question] = found
-        return found.hint
-
-    def _search(self, candidates: Sequence[Chaff], part: Part, answered: Answered, run: Run) -> Chaff | None:
-        """The chaff that answers as the submission does, if there is exactly one such mistake among ``candidates``."""
-        fitting = [chaff for chaff in candidates if self._fits(chaff, answered, part.draw, run)]
-        draws = DRAWS_WHERE_LITTLE_IS_SAID if say_little(answered.first) else DRAWS
-        for number in range(2, draws + 1):
-            if not fitting or self._left.repetitions <= 0 or self._left.repeating_seconds <= 0:
-                return None
-            self._left.repetitions -= 1
-            draw, began = f" draw {number}", time.monotonic()
-            again = run(replace(part, draw=draw))
-            self._left.repeating_seconds -= time.monotonic() - began
-            fitting = [chaff for chaff in fitting if self._fits(chaff, again, draw, run)]
-        return fitting[0] if len({chaff.hint for chaff in fitting}) == 1 else None
 
     def _is_worth_it(self, verdict: Verdict, answered: Answered) -> bool:
         shown = verdict.visibility == "visible" and not verdict.fixed_text
         failed = verdict.status is Status.FAILED and bool(answered.first)
         affordable = answered.cpu_seconds < self._left.slowest_seconds and self._order.device == "cpu"
-        return shown and failed and affordable and self._is_left
+        return shown and failed and affordable and self._left.is_left
 
-    @property
-    def _is_left(self) -> bool:
-        return self._left.rehearsals > 0 and self._left.cpu_seconds > 0
+    def _searched(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> str:
+        question, told = self._assignment.question_of(verdict.number), verdict.explanation
+        scene = self._theatre.scene(part, answered, run) if question is not None and told is not None else None
+        if question is None or told is None or scene is None or scene.is_right:
+            return ""
+        search = _Search(self._theatre, self._left, told.message.partition("\n")[0], [scene])
+        found = self._explaining(search, verdict.number, question)
+        if len({variant.hint for variant in found}) == 1 and found[0] not in self._found.get(question.number, []):
+            self._found.setdefault(question.number, []).append(found[0])
+        slips = [variant for variant in found if isinstance(variant, Slip)]
+        # A chaff's hint says more than what was seen without it; a slip's says less.
+        return f"{told.hint} {common_hint(slips)}".strip() if slips else found[0].hint if found else ""
 
-    def _candidates(self, number: str) -> list[Chaff]:
-        question = self._assignment.question_of(number)
-        chaffs = known_chaffs(self._assignment.folder) if question is not None else ()
+    def _explaining(self, search: _Search, number: str, question: Question) -> Sequence[Variant]:
+        """Chaffs of one hint, or slips of which something can be said."""
+        chaffs = self._chaffs(number, question.function)
+        # One mistake fails several checks, some of which could not tell it from others by themselves.
+        for known in self._found.get(question.number, []):
+            if (isinstance(known, Slip) or known in chaffs) and search.fitting([known]):
+                return [known]
+        found = search.fitting(chaffs)
+        if len({chaff.hint for chaff in found}) == 1:
+            return found
+        if self._in_vain[question.number] < IN_VAIN:
+            found = search.fitting(self._slips_of(question.function))
+            if common_hint([slip for slip in found if isinstance(slip, Slip)]):
+                return found
+            self._in_vain[question.number] += 1
+        return []
+
+    def _chaffs(self, number: str, function: str) -> list[Chaff]:
         return [
             chaff
-            for chaff in chaffs
-            if chaff.hint and chaff.fails_check(number) and question is not None and chaff.function == question.function
+            for chaff in known_chaffs(self._assignment.folder)
+            if chaff.hint
+            and chaff.function == function
+            and chaff.name not in self._left_out
+            and chaff.fails_check(number)
         ]
 
-    def _fits(self, chaff: Chaff | None, answered: Answered, draw: str, run: Run) -> bool:
-        """Whether the chaff, or the reference itself, answers as the submission did."""
-        if not self._is_left:
-            return False
-        self._left.rehearsals -= 1
-        staged: list[Rehearsal] = []
+    def _slips_of(self, function: str) -> Sequence[Slip]:
+        if function not in self._slips:
+            every = slips_of(function, self._assignment)
+            self._slips[function] = [slip for slip in every if slip.kind not in self._left_out]
+        return self._slips[function]
 
-        def bench() -> Rehearsal:
-            self._rehearsal.stage(self._variant(chaff), answered)
-            staged.append(self._rehearsal)
-            return self._rehearsal
 
-        run(Part(bench, trusted=True, draw=draw))
-        # A chaff that does not fit the reference any more, which grader validate tells, does not get so far.
-        return bool(staged) and staged[0].alike
+@dataclass
+class _Search:
+    """The search for what explains one check that failed; ``scenes`` holds it on its own draw first."""
 
-    def _variant(self, chaff: Chaff | None) -> Modules:
-        name = chaff.name if chaff is not None else ""
-        if name not in self._variants:
-            texts = changed_texts(chaff, self._assignment) if chaff is not None else {}
-            self._variants[name] = variant_of(self._assignment, texts)
-        return self._variants[name]
+    theatre: Theatre
+    left: HintBudget
+    told: str
+    scenes: list[Scene]
+
+    def fitting(self, variants: Sequence[Variant]) -> list[Variant]:
+        """Those that answer as the submission does on independent draws, and are what this check complains of.
+
+        Those that explain all that is wrong come before those that explain a part of it, and these before those of
+        which something can be told although another mistake changes other answers of theirs.
+        """
+        possible = [each for each in variants if each.key not in self.theatre.ruled_out]
+        liked = [(each, self._likeness(each, self.scenes[0])) for each in possible]
+        found = [(each, likeness) for each, likeness in liked if likeness is not None]
+        whole = [pair for pair in found if pair[1].is_whole]
+        part = [pair for pair in found if not pair[1].is_whole and not pair[1].mixed]
+        mixed = [pair for pair in found if pair[1].mixed]
+        return next((lasting for lasting in map(self._lasting, (whole, part, mixed)) if lasting), [])
+
+    def _lasting(self, found: list[tuple[Variant, Likeness]]) -> list[Variant]:
+        found = [(each, likeness) for each, likeness in found if self._is_to_blame(likeness)]
+        little = any(say_little(list(likeness.shared.values())) for _, likeness in found)
+        shown: Counter[str] = Counter()
+        for number in range(1, DRAWS_WHERE_LITTLE_IS_SAID if little else DRAWS):
+            if not found:
+                return []
+            scene = self._scene(number)
+            if scene is None:
+                return []
+            again = [(*pair, self.theatre.likeness(pair[0], scene)) for pair in found]
+            found = [(each, first) for each, first, now in again if now is not None and _fits_as_before(first, now)]
+            shown.update(each.key for each, _, now in again if now is not None and now.shared)
+        # Of a slip, which nobody wrote down, more is asked: that it shows on another draw, too.
+        return [each for each, _ in found if isinstance(each, Chaff) or shown[each.key]]
+
+    def _likeness(self, variant: Variant, scene: Scene) -> Likeness | None:
+        likeness = self.theatre.likeness(variant, scene)
+        if likeness is None or not likeness.shared:
+            return None
+        enough = isinstance(variant, Chaff) or say_much(list(likeness.shared.values()))
+        return likeness if enough else None
+
+    def _is_to_blame(self, likeness: Likeness) -> bool:
+        return likeness.is_whole or self.theatre.is_to_blame(likeness.shared, self.scenes[0], self.told)
+
+    def _scene(self, number: int) -> Scene | None:
+        """The check on another draw."""
+        if len(self.scenes) <= number:
+            if self.left.repetitions <= 0 or self.left.repeating_seconds <= 0:
+                return None
+            first = self.scenes[0]
+            self.left.repetitions -= 1
+            part, began = replace(first.part, draw=f" draw {number + 1}"), time.monotonic()
+            again = first.run(part)
+            self.left.repeating_seconds -= time.monotonic() - began
+            scene = self.theatre.scene(part, again.answered, first.run)
+            if scene is None:
+                return None
+            self.scenes.append(scene)
+        return self.scenes[number]
+
+
+def _fits_as_before(first: Likeness, now: Likeness) -> bool:
+    """Whether what explained everything on one draw does so on another."""
+    return now.is_whole or not first.is_whole
 
 
 def with_hint(verdict: Verdict, hint: str) -> Verdict:
-    """The verdict with the hint, instead of one that was found without a chaff."""
+    """The verdict with the hint, instead of what was said without a variant."""
     if not hint or verdict.explanation is None:
         return verdict
     return replace(verdict, explanation=replace(verdict.explanation, hint=hint))

@@ -34,6 +34,7 @@ from grader.judge.reports import (
     verdict_in,
     with_note,
 )
+from grader.judge.theatre import Ran
 
 LOADING = "scratchgrade_loading"
 
@@ -133,9 +134,9 @@ class Judging:
         part: Part,
         answered: Answered,
     ) -> None:
-        def run(other: Part) -> Answered:
-            self._run(item, nextitem, other)
-            return _answered(item)
+        def run(other: Part) -> Ran:
+            again = self._run(item, nextitem, other)
+            return Ran(_answered(item), told_in(again))
 
         for report in reports:
             verdict = verdict_in(report)

@@ -28,7 +28,7 @@ REPLY = Budget(cpu_seconds=30.0, wall_seconds=60.0)
 MOST_ANSWERS = 12
 """So many answers of a check are kept for those who want to compare them with others'."""
 
-UNANSWERED = ("begin", "patch")
+UNANSWERED = ("begin", "patch", "set")
 """Requests whose answers say nothing about a submission."""
 
 RAISED = object()
