@@ -8,9 +8,10 @@ import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
 
-from grader.contract.verdict import CheckFailed, Explanation
+from grader.contract.verdict import CheckFailed, Explanation, StudentError
 
 SHAPES = [(7,), (3, 4), (3, 4, 4)]
+IMAGE, VECTOR = (1, 2, 3), (6,)
 DEFAULT_K = [1, 3, 5, 8, 10, 12, 15, 20, 50, 100]
 LARGER_DRAW = "A second draw with larger sizes came out wrong. Compare your function with a slow and simple version."
 
@@ -21,6 +22,19 @@ LARGER_DRAW = "A second draw with larger sizes came out wrong. Compare your func
 def rows(draw, num_train, num_test, *shape, dtype=torch.float64):
     """Training and test rows whose distances lie well away from 0 and 1, so that a root shows."""
     return draw.normal(num_train, *shape, dtype=dtype, scale=2.0), draw.normal(num_test, *shape, dtype=dtype, scale=2.0)
+
+
+def taken_shape(function, draw, image=IMAGE, vector=VECTOR):
+    """The shape of rows for a check: images, as in the course, or vectors where the function does not take images.
+
+    That rows of any shape are taken is a check of its own, and a function that fails it fails no other for that.
+    """
+    x_train, x_test = rows(draw, 3, 2, *IMAGE)
+    try:
+        got = function(x_train, x_test)
+    except StudentError:
+        return vector
+    return image if torch.is_tensor(got) and got.shape == (3, 2) else vector
 
 
 def squared_distances(x_train, x_test):
@@ -48,9 +62,15 @@ def check_shapes(function, draw, expect):
         expect_distances(expect, function(x_train, x_test), x_train, x_test)
 
 
+def check_distances(function, draw, expect):
+    x_train, x_test = rows(draw, 7, 5, *taken_shape(function, draw))
+    expect_distances(expect, function(x_train, x_test), x_train, x_test)
+
+
 def check_dtype_and_inputs(function, draw, expect):
+    shape = taken_shape(function, draw)
     for dtype in (torch.float32, torch.float64):
-        x_train, x_test = rows(draw, 5, 4, 2, 3, dtype=dtype)
+        x_train, x_test = rows(draw, 5, 4, *shape, dtype=dtype)
         got, (train_after, test_after) = function.observed(x_train.clone(), x_test.clone())
         expect_distances(expect, got, x_train, x_test, dtype=True)
         expect(train_after, "x_train").is_unchanged_from(x_train)
@@ -58,7 +78,7 @@ def check_dtype_and_inputs(function, draw, expect):
 
 
 def check_squared(function, draw, expect):
-    x_train, x_test = rows(draw, 5, 4, 6)
+    x_train, x_test = rows(draw, 5, 4, *taken_shape(function, draw))
     got = function(x_train, x_test)
     squared = squared_distances(x_train, x_test)
     if is_root_of(got, squared):
@@ -72,9 +92,10 @@ def check_squared(function, draw, expect):
     expect(got, "dists").matches(squared, dtype=False)
 
 
-def two_sizes(draw):
+def two_sizes(function, draw):
     """Arguments for the rule checks, a small and a large pair."""
-    return rows(draw, 4, 3, 5), rows(draw, 24, 20, 30)
+    shape = taken_shape(function, draw, image=(1, 1), vector=())
+    return rows(draw, 4, 3, *shape, 5), rows(draw, 24, 20, *shape, 30)
 
 
 def ladder(draw, num_train, num_test):
@@ -175,9 +196,7 @@ def spoil(draw, truth, count):
 @visibility("visible")
 def test_two_loops(student, draw, expect):
     """compute_distances_two_loops returns the distance of every training row (first index) to every test row."""
-    x_train, x_test = rows(draw, 7, 5, 6)
-    got = student.knn.compute_distances_two_loops(x_train, x_test)
-    expect_distances(expect, got, x_train, x_test)
+    check_distances(student.knn.compute_distances_two_loops, draw, expect)
 
 
 @number("1.2")
@@ -201,8 +220,8 @@ def test_two_loops_dtype_and_inputs(student, draw, expect):
 @visibility("visible")
 def test_two_loops_has_two_loops(student, draw, expect, rules):
     """compute_distances_two_loops works through the pairs of rows in two nested loops."""
-    small, large = two_sizes(draw)
     function = student.knn.compute_distances_two_loops
+    small, large = two_sizes(function, draw)
     expect_distances(expect, function(*small), *small)
     rules.loops(function, small, large, at_least=2, at_most=3)
 
@@ -223,8 +242,7 @@ def test_two_loops_squared(student, draw, expect):
 @visibility("visible")
 def test_one_loop(student, draw, expect):
     """compute_distances_one_loop returns the distance of every training row (first index) to every test row."""
-    x_train, x_test = rows(draw, 7, 5, 6)
-    expect_distances(expect, student.knn.compute_distances_one_loop(x_train, x_test), x_train, x_test)
+    check_distances(student.knn.compute_distances_one_loop, draw, expect)
 
 
 @number("2.2")
@@ -248,8 +266,8 @@ def test_one_loop_dtype_and_inputs(student, draw, expect):
 @visibility("visible")
 def test_one_loop_has_one_loop(student, draw, expect, rules):
     """compute_distances_one_loop works through the rows of one of the two sets in a single loop."""
-    small, large = two_sizes(draw)
     function = student.knn.compute_distances_one_loop
+    small, large = two_sizes(function, draw)
     expect_distances(expect, function(*small), *small)
     rules.loops(function, small, large, at_least=1, at_most=1)
 
@@ -270,8 +288,7 @@ def test_one_loop_squared(student, draw, expect):
 @visibility("visible")
 def test_no_loops(student, draw, expect):
     """compute_distances_no_loops returns the distance of every training row (first index) to every test row."""
-    x_train, x_test = rows(draw, 7, 5, 6)
-    expect_distances(expect, student.knn.compute_distances_no_loops(x_train, x_test), x_train, x_test)
+    check_distances(student.knn.compute_distances_no_loops, draw, expect)
 
 
 @number("3.2")
@@ -295,8 +312,8 @@ def test_no_loops_dtype_and_inputs(student, draw, expect):
 @visibility("visible")
 def test_no_loops_has_no_loop(student, draw, expect, rules):
     """compute_distances_no_loops computes all distances at once, without a Python loop."""
-    small, large = two_sizes(draw)
     function = student.knn.compute_distances_no_loops
+    small, large = two_sizes(function, draw)
     expect_distances(expect, function(*small), *small)
     rules.vectorised(function, small=small, large=large)
     rules.traced(function, *small)
@@ -308,9 +325,11 @@ def test_no_loops_has_no_loop(student, draw, expect, rules):
 @hide_errors(LARGER_DRAW)
 def test_no_loops_larger(student, draw, expect):
     """compute_distances_no_loops is right for larger sets of rows, too."""
-    x_train, x_test = rows(draw, 60, 83, 3, 5, 5)
-    x_test[:5] = x_train[:5] + 0.05 * draw.normal(5, 3, 5, 5)  # some lie close together
-    expect_distances(expect, student.knn.compute_distances_no_loops(x_train, x_test), x_train, x_test)
+    function = student.knn.compute_distances_no_loops
+    shape = taken_shape(function, draw, image=(3, 5, 5), vector=(75,))
+    x_train, x_test = rows(draw, 60, 83, *shape)
+    x_test[:5] = x_train[:5] + 0.05 * draw.normal(5, *shape)  # some lie close together
+    expect_distances(expect, function(x_train, x_test), x_train, x_test)
 
 
 @number("3.6")
@@ -328,9 +347,12 @@ def test_no_loops_squared(student, draw, expect):
 def test_no_loops_memory(student, draw, expect, cost):
     """compute_distances_no_loops does without a tensor that holds every difference of every pair of rows."""
     num_train, num_test, d = 500, 400, 512
-    x_train, x_test = rows(draw, num_train, num_test, d, dtype=torch.float32)
-    spent = cost(student.knn.compute_distances_no_loops, x_train, x_test)
-    squared = ((x_train**2).sum(dim=1)[:, None] + (x_test**2).sum(dim=1) - 2 * x_train @ x_test.T).double()
+    function = student.knn.compute_distances_no_loops
+    shape = taken_shape(function, draw, image=(2, 16, 16), vector=(d,))
+    x_train, x_test = rows(draw, num_train, num_test, *shape, dtype=torch.float32)
+    spent = cost(function, x_train, x_test)
+    a, b = x_train.flatten(1), x_test.flatten(1)
+    squared = ((a**2).sum(dim=1)[:, None] + (b**2).sum(dim=1) - 2 * a @ b.T).double()
     expected = squared.sqrt() if is_root_of(spent.result, squared) else squared
     expect(spent.result, "dists").matches(expected.float(), dtype=False)
     differences = 4 * num_train * num_test * d
