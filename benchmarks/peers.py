@@ -4,12 +4,14 @@
 
 Plain pytest, with gradescope-utils' decorators, one process for each submission, is what most autograders of courses
 are. Both make the 45 checks of A2 that need no player; ours makes 29 more in the same time. Attacks are those that can
-do no damage where nothing confines them. Plain pytest's side unpacks archives as ``shutil.unpack_archive`` does.
+do no damage where nothing confines them. Plain pytest's side unpacks archives as ``shutil.unpack_archive`` does. Where
+nbgrader is installed (``pip install nbgrader``), its batch mode grades the class as well, see ``notebooks.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -23,10 +25,13 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+from notebooks import graded
 from roomful import fill
 
 HERE = Path(__file__).resolve().parent
 CHECKS = HERE.parent / "assignments" / "a2"
+PYTEST = ["-p", "in_process", "-p", "no:cacheprovider", "--import-mode=importlib"]
+PYTEST += ["-c", os.devnull, "--rootdir", str(CHECKS)]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 Passed = dict[str, set[str] | None]
@@ -49,6 +54,8 @@ def main() -> None:
             "plain pytest": lambda: plain(folder, options.timeout),
             "grader grade -j 1": lambda: ours(folder),
         }
+        if importlib.util.find_spec("nbgrader"):
+            racers["nbgrader autograde"] = lambda: graded(folder, [*PYTEST, str(CHECKS)], _unpacked, options.timeout)
         print(f"{'':<20}{'wall':>10}{'CPU':>10}   no result   right, but lost points   attacks with full marks")
         for name, race in racers.items():
             before, started = _computing(), time.monotonic()
@@ -59,7 +66,7 @@ def main() -> None:
 
 def _lost(passed: Passed, kinds: dict[str, str]) -> str:
     every = set().union(*(checks for checks in passed.values() if checks))
-    whole = {name for name, checks in passed.items() if checks is not None and checks >= every}
+    whole = {name for name, checks in passed.items() if checks and checks >= every}
     without = Counter(kinds[name] for name, checks in passed.items() if checks is None)
     right = [name for name, kind in kinds.items() if kind in ("right", "odd") and name not in whole]
     attacks = [name for name, kind in kinds.items() if kind == "attack" and name in whole]
@@ -79,7 +86,7 @@ def plain(folder: Path, timeout: float) -> Passed:
 def _unpacked(upload: Path, folder: Path) -> Path:
     if upload.is_dir():
         return upload
-    folder.mkdir()
+    folder.mkdir(parents=True)
     try:
         shutil.unpack_archive(upload, folder)
     except (shutil.ReadError, OSError, EOFError):
@@ -88,8 +95,7 @@ def _unpacked(upload: Path, folder: Path) -> Path:
 
 
 def _alone(submission: Path, results: Path, timeout: float) -> set[str] | None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "in_process", "-p", "no:cacheprovider"]
-    command += ["--import-mode=importlib", "-c", os.devnull, "--rootdir", str(CHECKS), f"--junitxml={results}"]
+    command = [sys.executable, "-m", "pytest", "-q", *PYTEST, f"--junitxml={results}"]
     environment = {**os.environ, "PYTHONPATH": str(HERE), "SUBMISSION": str(submission)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
