@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test test-long test-gradescope lint setup template docs bench clean
+.PHONY: demo test test-long test-gradescope lint setup template docs pictures bench clean
 
 demo: setup
 	$(BIN)/grader demo -j $(JOBS)
@@ -41,6 +41,10 @@ template: setup
 # The manual, in build/manual.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/manual
+
+# What the manual shows of the terminal, from real runs, in docs/pictures.
+pictures: setup
+	$(BIN)/python docs/hooks/terminal.py
 
 bench: setup
 	$(BIN)/python benchmarks/wall.py

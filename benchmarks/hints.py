@@ -12,8 +12,8 @@ Each submission is the reference with one mistake or two, graded by the checks o
 
 `--count` submissions of each kind are drawn from each assignment. A hint is taken for right without being read where
 a chaff of the submission carries it. What else is said is written to `--read`, with what was changed, for a person to
-judge: the `?` before each is to be replaced by `+` for right or `-` for wrong. `--judged` takes such a file back in. Under `error` are those
-of which nothing but errors, limits and hidden checks is seen: no hint is looked for there, since the error says it.
+judge: the `?` before each is to be replaced by `+` for right or `-` for wrong. `--judged` takes such a file back in.
+Under `error` are those of which students see errors and limits alone: no hint is looked for, since these say it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from grader.judge.zygote import Zygote
 class Said:
     """What was said on one submission: number of each check that failed -> its hint, and its message.
 
-    ``wrong_values`` tells whether a check that students see failed by what was answered, and not by an error or a limit.
+    ``wrong_values``: whether a check that students see failed by what was answered, and not by an error or a limit.
     """
 
     hints: dict[str, str] = field(default_factory=dict)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -148,9 +147,15 @@ KINDS: Mapping[str, Callable[[Mistakes], Iterator[Wrong]]] = {
 
 def edit_between(before: str, after: str) -> Edit:
     """The shortest edit that leads from one text to another."""
-    start = len(os.path.commonprefix([before, after]))
-    tail = len(os.path.commonprefix([before[start:][::-1], after[start:][::-1]]))
+    start = _same_at_once(before, after)
+    tail = _same_at_once(before[start:][::-1], after[start:][::-1])
     return start, len(before) - tail, after[start : len(after) - tail]
+
+
+def _same_at_once(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def with_edits(text: str, edits: Iterable[Edit]) -> str:

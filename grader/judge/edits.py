@@ -12,10 +12,10 @@ from typing import Any
 _SIGN: dict[type, ast.operator] = {ast.Add: ast.Sub(), ast.Sub: ast.Add()}
 _INVERSE: dict[type, ast.operator] = {ast.Mult: ast.Div(), ast.Div: ast.Mult(), ast.FloorDiv: ast.Mult()}
 _COMPARED: dict[type, tuple[ast.cmpop, ...]] = {
-    ast.Lt: (ast.LtE(), ast.Gt()),
-    ast.LtE: (ast.Lt(), ast.Gt()),
-    ast.Gt: (ast.GtE(), ast.Lt()),
-    ast.GtE: (ast.Gt(), ast.Lt()),
+    ast.Lt: (ast.LtE(), ast.Gt(), ast.GtE()),
+    ast.LtE: (ast.Lt(), ast.GtE(), ast.Gt()),
+    ast.Gt: (ast.GtE(), ast.Lt(), ast.LtE()),
+    ast.GtE: (ast.Gt(), ast.LtE(), ast.Lt()),
     ast.Eq: (ast.NotEq(),),
     ast.NotEq: (ast.Eq(),),
     ast.Is: (ast.IsNot(),),
@@ -159,46 +159,58 @@ def _names_of(statement: ast.stmt) -> tuple[str, ...]:
     for target in targets:
         if isinstance(target, ast.Tuple):
             continue  # which of them is meant cannot be told
-        while isinstance(target, ast.Subscript | ast.Attribute):
-            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-                found.append(str(target.slice.value))
-            if isinstance(target, ast.Attribute):
-                found.append(target.attr)
-            target = target.value
-        if isinstance(target, ast.Name):
-            found.append(target.id)
+        found += _names_in(target)
     return tuple(found)
 
 
+def _names_in(target: ast.expr) -> Iterator[str]:
+    """``grads["W"]`` and ``self.grads["W"]``: W, then grads."""
+    while isinstance(target, ast.Subscript | ast.Attribute):
+        if isinstance(target, ast.Attribute):
+            yield target.attr
+        elif isinstance(target.slice, ast.Constant):
+            yield str(target.slice.value)
+        target = target.value
+    if isinstance(target, ast.Name):
+        yield target.id
+
+
 def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    if isinstance(node, ast.BinOp):
-        yield from _of_operation(node)
-    elif isinstance(node, ast.AugAssign):
-        yield from _of_augmented(node)
-    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
-        for operator in _COMPARED.get(type(node.ops[0]), ()):
-            yield "condition", ast.Compare(node.left, [operator], node.comparators)
-    elif isinstance(node, ast.BoolOp):
-        yield "condition", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
-        if len(node.values) == 2:
-            yield from (("condition", value) for value in node.values)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not):
-        yield "sign" if isinstance(node.op, ast.USub) else "condition", node.operand
-    elif isinstance(node, ast.Constant):
-        yield from _of_constant(node)
-    elif isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
-        yield "transpose", node.value
-    elif isinstance(node, ast.Call):
-        yield from _of_call(node)
-    elif isinstance(node, ast.Slice):
-        yield from _of_slice(node)
-    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+    match node:
+        case ast.BinOp():
+            yield from _of_operation(node)
+        case ast.AugAssign():
+            yield from _of_augmented(node)
+        case ast.Compare(ops=[operator]):
+            yield from (("condition", ast.Compare(node.left, [o], node.comparators)) for o in _others(operator))
+        case ast.BoolOp():
+            yield "condition", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+            if len(node.values) == 2:
+                yield from (("condition", value) for value in node.values)
+        case ast.UnaryOp(op=ast.USub() | ast.Not()):
+            yield "sign" if isinstance(node.op, ast.USub) else "condition", node.operand
+        case ast.Constant():
+            yield from _of_constant(node)
+        case ast.Attribute(attr="T" | "mT"):
+            yield "transpose", node.value
+        case ast.Call():
+            yield from _of_call(node)
+        case ast.Slice():
+            yield from _of_slice(node)
+        case ast.Assign(targets=[target]):
+            yield from _of_assignment(node, target)
+
+
+def _others(operator: ast.cmpop) -> tuple[ast.cmpop, ...]:
+    return _COMPARED.get(type(operator), ())
+
+
+def _of_assignment(node: ast.Assign, target: ast.expr) -> Iterator[tuple[str, ast.AST]]:
+    """What is written into a container can be left out, and a name that is computed from itself can stay as it was."""
+    parts = ast.walk(node.value)
+    own = isinstance(target, ast.Name) and any(isinstance(part, ast.Name) and part.id == target.id for part in parts)
+    if own or isinstance(target, ast.Subscript):
         yield "left out", ast.Pass()
-    elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        # A name that is computed from itself can stay as it was.
-        own = node.targets[0].id
-        if any(isinstance(part, ast.Name) and part.id == own for part in ast.walk(node.value)):
-            yield "left out", ast.Pass()
 
 
 def _of_operation(node: ast.BinOp) -> Iterator[tuple[str, ast.AST]]:

@@ -15,15 +15,21 @@ from dataclasses import dataclass, replace
 
 from grader.contract.assignment import Assignment, Question
 from grader.contract.verdict import Status, Verdict
-from grader.judge.answers import Likeness, say_little, say_much
+from grader.judge.answers import Likeness, say_little, say_something
 from grader.judge.chaffs import Chaff, known_chaffs
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
 from grader.judge.slips import Slip, common_hint, slips_of
-from grader.judge.theatre import HintBudget, Run, Scene, Theatre, Variant
+from grader.judge.theatre import HintBudget, Ran, Run, Scene, Theatre, Variant
 
 DRAWS, DRAWS_WHERE_LITTLE_IS_SAID = 2, 6
+
+VALUES_WHERE_LITTLE_IS_SAID = 3
+"""A slip that is known by whole numbers alone has to give so many different answers, as the submission does."""
+
+MOST_REHEARSED = 50
+"""So many slips are tried where each of them takes a run of the check."""
 
 IN_VAIN = 2
 """After so many checks of a question in which no slip fitted, none are tried in its other checks."""
@@ -52,6 +58,7 @@ class Hints:
         self._left_out = frozenset(left_out)
         self._theatre = Theatre(order, assignment, self._left)
         self._slips: dict[str, Sequence[Slip]] = {}
+        self._seen: dict[str, list[Scene]] = {}  # question -> its checks that failed so far
         self._found: dict[str, list[Variant]] = {}  # question -> mistakes that earlier checks of it showed
         self._in_vain: Counter[str] = Counter()
 
@@ -80,10 +87,14 @@ class Hints:
 
     def _searched(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> str:
         question, told = self._assignment.question_of(verdict.number), verdict.explanation
-        scene = self._theatre.scene(part, answered, run) if question is not None and told is not None else None
-        if question is None or told is None or scene is None or scene.is_right:
+        if question is None or told is None:
             return ""
-        search = _Search(self._theatre, self._left, told.message.partition("\n")[0], [scene])
+        scene = self._theatre.scene(part, Ran(answered, told.message.partition("\n")[0]), run)
+        if scene is None or scene.is_right:
+            return ""
+        before = self._seen.setdefault(question.number, [])
+        search = _Search(self._theatre, self._left, [scene], tuple(before))
+        before.append(scene)
         found = self._explaining(search, verdict.number, question)
         if len({variant.hint for variant in found}) == 1 and found[0] not in self._found.get(question.number, []):
             self._found.setdefault(question.number, []).append(found[0])
@@ -102,7 +113,8 @@ class Hints:
         if len({chaff.hint for chaff in found}) == 1:
             return found
         if self._in_vain[question.number] < IN_VAIN:
-            found = search.fitting(self._slips_of(question.function))
+            slips = self._slips_of(question.function)
+            found = search.fitting(slips if search.scenes[0].script.can_be_read else slips[:MOST_REHEARSED])
             if common_hint([slip for slip in found if isinstance(slip, Slip)]):
                 return found
             self._in_vain[question.number] += 1
@@ -127,12 +139,19 @@ class Hints:
 
 @dataclass
 class _Search:
-    """The search for what explains one check that failed; ``scenes`` holds it on its own draw first."""
+    """The search for what explains one check that failed.
+
+    Attributes:
+        theatre: runs variants.
+        left: what may be spent.
+        scenes: the check, on its own draw first.
+        before: other checks of its question that failed.
+    """
 
     theatre: Theatre
     left: HintBudget
-    told: str
     scenes: list[Scene]
+    before: tuple[Scene, ...]
 
     def fitting(self, variants: Sequence[Variant]) -> list[Variant]:
         """Those that answer as the submission does on independent draws, and are what this check complains of.
@@ -150,29 +169,36 @@ class _Search:
 
     def _lasting(self, found: list[tuple[Variant, Likeness]]) -> list[Variant]:
         found = [(each, likeness) for each, likeness in found if self._is_to_blame(likeness)]
-        little = any(say_little(list(likeness.shared.values())) for _, likeness in found)
-        shown: Counter[str] = Counter()
+        little = {each.key for each, likeness in found if say_little(list(likeness.shared.values()))}
+        # Few whole numbers may agree whatever the mistake is: then it has to explain all that is known.
+        found = [pair for pair in found if pair[0].key not in little or self._explains_others(pair[0])]
+        seen = {each.key: {_text_of(likeness)} for each, likeness in found}
         for number in range(1, DRAWS_WHERE_LITTLE_IS_SAID if little else DRAWS):
-            if not found:
-                return []
-            scene = self._scene(number)
+            scene = self._scene(number) if found else None
             if scene is None:
                 return []
             again = [(*pair, self.theatre.likeness(pair[0], scene)) for pair in found]
             found = [(each, first) for each, first, now in again if now is not None and _fits_as_before(first, now)]
-            shown.update(each.key for each, _, now in again if now is not None and now.shared)
-        # Of a slip, which nobody wrote down, more is asked: that it shows on another draw, too.
-        return [each for each, _ in found if isinstance(each, Chaff) or shown[each.key]]
+            for each, _, now in again:
+                if now is not None and now.shared:
+                    seen[each.key].add(_text_of(now))
+        # Of a slip, which nobody wrote down, more is asked: that it shows on other draws, too.
+        least = {each.key: VALUES_WHERE_LITTLE_IS_SAID if each.key in little else DRAWS for each, _ in found}
+        return [each for each, _ in found if isinstance(each, Chaff) or len(seen[each.key]) >= least[each.key]]
+
+    def _explains_others(self, variant: Variant) -> bool:
+        likenesses = [self.theatre.likeness(variant, scene) for scene in self.before]
+        return all(likeness is not None and likeness.is_whole for likeness in likenesses)
 
     def _likeness(self, variant: Variant, scene: Scene) -> Likeness | None:
         likeness = self.theatre.likeness(variant, scene)
         if likeness is None or not likeness.shared:
             return None
-        enough = isinstance(variant, Chaff) or say_much(list(likeness.shared.values()))
+        enough = isinstance(variant, Chaff) or say_something(list(likeness.shared.values()))
         return likeness if enough else None
 
     def _is_to_blame(self, likeness: Likeness) -> bool:
-        return likeness.is_whole or self.theatre.is_to_blame(likeness.shared, self.scenes[0], self.told)
+        return likeness.is_whole or self.theatre.is_to_blame(likeness.shared, self.scenes[0])
 
     def _scene(self, number: int) -> Scene | None:
         """The check on another draw."""
@@ -184,7 +210,7 @@ class _Search:
             part, began = replace(first.part, draw=f" draw {number + 1}"), time.monotonic()
             again = first.run(part)
             self.left.repeating_seconds -= time.monotonic() - began
-            scene = self.theatre.scene(part, again.answered, first.run)
+            scene = self.theatre.scene(part, again, first.run)
             if scene is None:
                 return None
             self.scenes.append(scene)
@@ -194,6 +220,11 @@ class _Search:
 def _fits_as_before(first: Likeness, now: Likeness) -> bool:
     """Whether what explained everything on one draw does so on another."""
     return now.is_whole or not first.is_whole
+
+
+def _text_of(likeness: Likeness) -> str:
+    """What a variant and a submission answered alike, as text by which it can be told from other answers."""
+    return repr(sorted((str(place), str(value)) for place, value in likeness.shared.items()))
 
 
 def with_hint(verdict: Verdict, hint: str) -> Verdict:

@@ -62,13 +62,22 @@ class Tile:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Rows of small pictures, each shown ``width`` pixels wide; photographs are better shown ``smooth``."""
+    """Rows of small pictures.
+
+    Attributes:
+        title, about: what is shown, and what to see.
+        rows: the pictures.
+        width: pixels across each of them on the page.
+        smooth: whether pixels are blurred when they are enlarged, as is better for photographs.
+        lead: whether the first of each row stands apart: what the others are about.
+    """
 
     title: str
     about: str
     rows: tuple[tuple[Tile, ...], ...]
     width: int = 64
     smooth: bool = False
+    lead: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,18 @@ def _told(verdict: Verdict, telling: Telling) -> Text:
         notes = () if telling is Telling.NONE else verdict.notes
         return title.append("".join(f"\nNote: {note}" for note in notes), "yellow")
     text = printable(student_text(verdict, telling), 4000)
-    return title.append(f"\n{text}", "dim") if text else title
+    if text:
+        title.stylize("bold")
+    for line in text.splitlines():
+        title.append("\n").append(line, _style_of(line))
+    return title
+
+
+def _style_of(line: str) -> str:
+    """Numbers step back behind the sentences that say what is wrong, and a hint is found at a glance."""
+    if line.startswith("Hint:"):
+        return "cyan"
+    return "dim" if line.startswith("    ") else ""
 
 
 def console() -> Console:

@@ -54,7 +54,7 @@ def curve(found, tested):
     return Chart(
         title="Accuracy by k",
         about="Dots are the five folds of the cross-validation: how far they lie apart says how much the choice of one "
-        "k over another is worth. The test images agree with the mean, without having had a say.",
+        "k over another is worth. The test images had no say in it.",
         x_label="k",
         y_label="accuracy in %",
         lines=(
@@ -72,15 +72,16 @@ def neighbours(x_train, x_test, y_train, y_test, classes):
     nearest = torch.cdist(*flat).topk(NEIGHBOURS, largest=False).indices
     rows = tuple(
         (
-            picture(x_test[i].numpy(), f"{classes[y_test[i]]}:"),
+            picture(x_test[i].numpy(), classes[y_test[i]]),
             *(picture(x_train[j].numpy(), classes[y_train[j]]) for j in row.tolist()),
         )
         for i, row in enumerate(nearest)
     )
     about = (
-        "A test image, and the training images nearest to it. Pixels agree on backgrounds more than on what they show."
+        "A test image on the left, and the training images nearest to it. Pixels agree on backgrounds more than on "
+        "what they show."
     )
-    return Tiles("Neighbours", about, rows)
+    return Tiles("Neighbours", about, rows, lead=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from grader.kit.program import figure_arguments
 
 NAMES = {"svm": "SVM", "softmax": "softmax", "quick": "two-layer net"}
 UNITS, ACROSS = 20, 10
+CHOSEN_ON = 40_000
 FEW = 1000  # images on which accuracies are measured in the course of a training
 
 
@@ -38,43 +39,48 @@ def main():
         data = {name: values[:600] for name, values in data.items()}
     rows, courses, seeing = [], {}, {}
     for name, title in NAMES.items():
-        recipe = (
-            replace(RECIPES[name], epochs=1, hidden_size=min(RECIPES[name].hidden_size, 32))
-            if options.quick
-            else RECIPES[name]
-        )
+        recipe = recipe_for(name, data, options.quick)
         torch.manual_seed(options.seed)
         courses[title] = Course(data)
         start = time.process_time()
         predict, seeing[title] = train(name, recipe, data, courses[title])
         cpu_seconds = time.process_time() - start - courses[title].cpu_seconds
         reached = (f"{accuracy(predict, data, part):.1%}".replace("%", " %") for part in ("val", "test"))
-        rows.append((f"{title}, {recipe.epochs} epochs", *reached, f"{cpu_seconds:.1f}"))
+        rows.append((title, str(recipe.epochs), *reached, f"{cpu_seconds:.1f}"))
         print(*rows[-1], flush=True)
     section = Section(
         title="A2: SVM, softmax and a two-layer net",
         data=f"{images.title}: {len(data['X_train']):,} training, {len(data['X_val']):,} validation and "
         f"{len(data['X_test']):,} test images",
         about="A linear classifier has one picture of weights for each class, and scores an image by how much of that "
-        "picture it holds. SVM and softmax differ in the loss alone, and end close together. A hidden layer in between "
+        "picture it holds. SVM and softmax differ in the loss alone. A hidden layer in between "
         "may know a class in several guises.",
-        head=("", "validation", "test", "CPU-seconds"),
+        head=("", "epochs", "validation", "test", "CPU-seconds"),
         rows=tuple(rows),
-        figures=(losses(courses), accuracies(courses), templates(seeing, images.classes), hidden_units(seeing)),
+        figures=(*losses(courses), accuracies(courses), *templates(seeing, images.classes), hidden_units(seeing)),
     )
     write(options.out, [section])
 
 
+def recipe_for(name, data, quick):
+    """The recipe, such that it takes as many steps as on the 40,000 images for which it was chosen."""
+    recipe = RECIPES[name]
+    if quick:
+        return replace(recipe, epochs=1, hidden_size=min(recipe.hidden_size, 32))
+    return replace(recipe, epochs=recipe.epochs * CHOSEN_ON // len(data["X_train"]))
+
+
 def losses(courses):
-    return Chart(
-        title="Loss in the course of the training",
-        about="The mean loss of a batch, the penalty on the weights included, averaged over a hundredth of the steps "
-        "at a time. Losses of different kinds are no measure of each other: the SVM's counts margins, that of "
-        "the other two begins at the logarithm of the number of classes, which is what guessing costs.",
-        x_label="share of the steps in %",
-        y_label="loss",
-        lines=tuple(smoothed(title, course.losses, colour=i) for i, (title, course) in enumerate(courses.items())),
+    """A chart for each kind of loss: they are no measure of each other."""
+    lines = {title: smoothed(title, course.losses, colour=i) for i, (title, course) in enumerate(courses.items())}
+    hinge = (
+        "The mean loss of a batch, the penalty on the weights included, averaged over a hundredth of the steps at a "
+        "time. With small weights all scores are alike, and each of the wrong classes costs the margin of 1."
     )
+    entropy = "Without the penalty it begins at the logarithm of the number of classes, which is what guessing costs."
+    for kind, about, titles in (("SVM", hinge, ["SVM"]), ("softmax", entropy, ["softmax", "two-layer net"])):
+        chosen = tuple(lines[title] for title in titles)
+        yield Chart(f"Loss of the {kind}", about, "share of the steps in %", "loss", chosen)
 
 
 def accuracies(courses):
@@ -96,18 +102,14 @@ def accuracies(courses):
 
 
 def templates(seeing, classes):
-    rows = [
-        [
-            weights(image.numpy(), f"{title}: {label}")
-            for image, label in zip(as_images(seeing[title]), classes, strict=True)
-        ]
-        for title in ("SVM", "softmax")
-    ]
+    """The weights of each class, of both linear classifiers."""
     about = (
-        "The weights of each class as an image, from the smallest, black, to the largest. They are means of all that "
-        "a class looks like."
+        "The weights of each class as an image, from the smallest, black, to the largest: something like the mean of "
+        "all that the class looks like."
     )
-    return Tiles("Weights of the linear classifiers", about, tuple(map(tuple, rows)))
+    for title in ("SVM", "softmax"):
+        images = zip(as_images(seeing[title]), classes, strict=True)
+        yield Tiles(f"Weights of the {title}", about, (tuple(weights(each.numpy(), label) for each, label in images),))
 
 
 def hidden_units(seeing):

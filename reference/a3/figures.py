@@ -26,8 +26,8 @@ def main():
     solver.verbose = False
     cpu_seconds = train(solver)
     reached = [f"{100 * solver.check_accuracy(data[f'X_{part}'], data[f'y_{part}']):.1f} %" for part in ("val", "test")]
-    name = f"{'-'.join(map(str, recipe.num_filters))} filters, {recipe.num_epochs} epochs"
-    print(name, *reached, f"{cpu_seconds:.1f}", flush=True)
+    row = f"{'-'.join(map(str, recipe.num_filters))} filters", str(recipe.num_epochs), *reached, f"{cpu_seconds:.1f}"
+    print(*row, flush=True)
     section = Section(
         title="A3: a convolutional net",
         data=f"{images.title}: {len(data['X_train']):,} training, {len(data['X_val']):,} validation and "
@@ -35,8 +35,8 @@ def main():
         about="Three convolutions with batch normalisation, ReLU and pooling, and a linear layer. A filter looks for "
         "the same thing everywhere, so that it learns from every place of every image: that is why so few "
         "passes over the images are enough.",
-        head=("", "validation", "test", "CPU-seconds"),
-        rows=((name, *reached, f"{cpu_seconds:.1f}"),),
+        head=("", "epochs", "validation", "test", "CPU-seconds"),
+        rows=(row,),
         figures=(losses(solver), accuracies(solver, recipe), filters(solver)),
     )
     write(options.out, [section])
