@@ -34,10 +34,18 @@ class AssignmentError(UsageError):
 
 @dataclass(frozen=True)
 class ModuleSpec:
-    """A module that students write: its file, and other names under which the file is accepted."""
+    """A module that students write.
+
+    Attributes:
+        file: its file.
+        also_named: other names under which the file is accepted.
+        older_names: name of a function or class -> the name that the same thing had in an earlier year. Where a file
+            defines the older name alone, it is read as if it said the newer one.
+    """
 
     file: str
     also_named: tuple[str, ...] = ()
+    older_names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
