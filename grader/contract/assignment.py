@@ -57,11 +57,14 @@ class ModuleSpec:
     Attributes:
         file: its file.
         also_named: other names under which the file is accepted.
+        older_names: name of a function or class -> the name that the same thing had in an earlier year. Where a file
+            defines the older name alone, it is read as if it said the newer one.
         rules: rules for its questions, in addition to the assignment's.
     """
 
     file: str
     also_named: tuple[str, ...] = ()
+    older_names: dict[str, str] = field(default_factory=dict)
     rules: Rules = Rules()
 
 

@@ -136,7 +136,7 @@ def wanted(assignment: Assignment) -> dict[str, Wanted]:
     """What the intake looks for: the assignment's modules, recognised by the names that the reference defines."""
     names = reference.public_names(assignment)
     return {
-        key: Wanted(spec.file, spec.also_named, frozenset(names[key]))
+        key: Wanted(spec.file, spec.also_named, frozenset(names[key]), spec.older_names)
         for key, spec in assignment.content.modules.items()
     }
 

@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -38,6 +38,7 @@ from grader.judge.uploads.filing import (
 from grader.judge.uploads.limits import Budget, IntakeError, IntakeLimits, shown
 from grader.judge.uploads.matching import Choice, Library, Wanted, choose, nearest
 from grader.judge.uploads.notebooks import Cell, read_cells, written_file
+from grader.judge.uploads.oldnames import in_current_names
 from grader.judge.uploads.sourcetext import Fault, normalised
 
 __all__ = ["Fault", "IntakeError", "IntakeLimits", "Remark", "Source", "Submission", "Wanted", "discover", "intake"]
@@ -239,6 +240,7 @@ def _submission(wanted: Mapping[str, Wanted], desk: _Desk) -> Submission:
             modules[key] = source
         else:
             missing[key] = f"{wanted[key].file} is in the way of the notebook's code. Rename that folder."
+    modules = {key: _in_current_names(source, wanted[key]) for key, source in modules.items()}
     roots = _roots(modules.values()) or (shelf.root,)
     return Submission(
         folder=shelf.root,
@@ -271,6 +273,13 @@ def _source_of_notebook(choice: Choice, module: NotebookModule, wanted: Wanted, 
     if path is None:
         return None
     return Source(shelf.files[path], text, f"code cells of {shown(str(choice.path))}", choice.notes)
+
+
+def _in_current_names(source: Source, wanted: Wanted) -> Source:
+    if source.fault or not wanted.older_names:
+        return source
+    text, notes = in_current_names(source.text.decode(), wanted.older_names)
+    return replace(source, text=text.encode(), notes=(*source.notes, *notes))
 
 
 def _roots(sources: Iterable[Source]) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from grader.judge.uploads.definitions import NotebookModule
@@ -23,20 +23,26 @@ class Wanted:
         file: the expected file name.
         also_named: other file names that are accepted.
         names: public names that the module owes; by these it is recognised under another name or in a notebook.
+        older_names: name that it owes -> the name that the same thing had in an earlier year.
     """
 
     file: str
     also_named: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
+    older_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stem(self) -> str:
         """The file name without its suffix."""
         return PurePosixPath(self.file).stem
 
+    def covered_by(self, defined: frozenset[str]) -> frozenset[str]:
+        """Those of the names that are defined, the older name of a thing being as good as its own."""
+        return frozenset(name for name in self.names if name in defined or self.older_names.get(name) in defined)
+
     def mostly_in(self, defined: frozenset[str]) -> bool:
         """Whether ``defined`` has at least half of the names, and one at least."""
-        covered = len(self.names & defined)
+        covered = len(self.covered_by(defined))
         return covered > 0 and 2 * covered >= len(self.names)
 
 
@@ -78,7 +84,7 @@ class Library:
         names = self.names(path)
         if isinstance(names, Fault) or names.star or not wanted.names:
             return False
-        return not wanted.names & (names.defined | names.imported)
+        return not wanted.covered_by(names.defined | names.imported)
 
 
 def names_of(text: bytes) -> Definitions | Fault:
@@ -134,7 +140,7 @@ def _named(wanted: Wanted, library: Library, crowd: Counter[PurePosixPath]) -> C
         return None
 
     def rank(path: PurePosixPath) -> tuple[bool, int, int, int, str]:
-        covered = len(wanted.names & library.defined(path))
+        covered = len(wanted.covered_by(library.defined(path)))
         hollow = len(found) > 1 and library.is_hollow(path, wanted)
         return hollow, len(path.parts), -covered, -crowd[path.parent], str(path)
 
@@ -183,11 +189,11 @@ def nearest(sizes: Mapping[PurePosixPath, int]) -> list[PurePosixPath]:
 
 def _covering(wanted: Wanted, defined: Mapping[PurePosixPath, frozenset[str]]) -> PurePosixPath | None:
     enough = [path for path, names in defined.items() if wanted.mostly_in(names)]
-    return min(enough, key=lambda path: (-len(wanted.names & defined[path]), *_nearness(path)), default=None)
+    return min(enough, key=lambda path: (-len(wanted.covered_by(defined[path])), *_nearness(path)), default=None)
 
 
 def _same_stem(wanted: Wanted, defined: Mapping[PurePosixPath, frozenset[str]]) -> PurePosixPath | None:
-    fits = [path for path in defined if same_stem(path, wanted) and defined[path] & wanted.names]
+    fits = [path for path in defined if same_stem(path, wanted) and wanted.covered_by(defined[path])]
     return min(fits, key=_nearness, default=None)
 
 
