@@ -13,13 +13,14 @@ from grader.contract.assignment import Goal
 from grader.contract.chance import seed_generators
 from grader.contract.ledger import Entry
 from grader.judge.accuracy import Accuracy, hold_to
-from grader.judge.bench import Bench, Cost, Play
+from grader.judge.bench import Bench
 from grader.judge.checkpoints import Checkpoints
 from grader.judge.compare import Expectation, Names
 from grader.judge.data import Data
 from grader.judge.draw import Draw
 from grader.judge.gradients import Gradients
 from grader.judge.pictures import Pictures
+from grader.judge.play import Cost, Play
 from grader.judge.players import Answered
 from grader.judge.rules.checks import RuleChecks
 from grader.judge.student import Student

@@ -207,7 +207,7 @@ class Judging:
         play = item.stash.get(PLAY, None)
         verdict = verdict_of(entry, play, error, given(item, "__score__"))
         if play is not None and verdict.status is not Status.PASSED and not item.stash[PART].draw:
-            play.bench.lose(play, limit=verdict.status is Status.TIMEOUT)
+            play.lose(limit=verdict.status is Status.TIMEOUT)
         if play is not None and play.patched:
             names, more = ", ".join(play.question.relies_on), verdict.status is not Status.PASSED
             note = f"This was graded with a right version of {names}: yours made {'more of it' if more else 'it'} fail."

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from grader.contract.ledger import Entry
 from grader.contract.text import one_line, printable
 from grader.contract.verdict import SEED_FLAG, Explanation, Status, SubmissionProblem, Verdict
-from grader.judge.bench import Play
+from grader.judge.play import Play
 
 MAX_OUTPUT = 20_000
 MAX_EVIDENCE = 20_000

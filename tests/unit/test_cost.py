@@ -3,7 +3,7 @@
 import pytest
 
 from grader.contract.verdict import CheckFailed
-from grader.judge.bench import Cost
+from grader.judge.play import Cost
 
 
 def spent(cpu_seconds):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from grader.grading.grade import Job
 from grader.grading.run import Run
-from grader.judge.bench import Play
+from grader.judge.play import Play
 
 
 def test_what_a_check_tells_is_what_a_run_shows(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from grader.contract.verdict import (
     StudentError,
     SubmissionProblem,
 )
-from grader.judge.bench import Play
 from grader.judge.outcome import grader_error, verdict_from_json, verdict_of, verdict_to_json
+from grader.judge.play import Play
 
 ENTRY = Entry("test_a.py::test_f", "1.1", "F.", 4.0, tags=("x",))
 
