@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,16 @@ def read_export(folder: Path) -> Export | None:
         if found:
             return Export(platform, tuple(found))
     return None
+
+
+def is_of_an_export(folder: str, entries: Collection[str]) -> bool:
+    """Whether a folder of this name, in which these entries lie, is what a platform wrote, as far as names tell."""
+    if METADATA in entries or (folder.endswith(_CLASSROOM) and entries):
+        return True
+    return any(
+        2 * sum(bool(pattern.fullmatch(entry)) for entry in entries) > len(entries)
+        for pattern in (_CANVAS, _CANVAS_ANONYMOUS, _MOODLE)
+    )
 
 
 def laid_out(files: tuple[Path, ...], folder: Path) -> Path:

@@ -13,6 +13,7 @@ from grader.exits import UsageError
 from grader.grading.attempts import latest
 from grader.grading.exports import laid_out, read_export
 from grader.grading.job import Job, Person
+from grader.grading.packed import holds_several, unpacked
 from grader.grading.roster import read_roster
 from grader.judge.prepare import wanted
 from grader.judge.submission import discover
@@ -101,16 +102,20 @@ def require_paths(paths: Sequence[Path]) -> None:
 def _found(
     paths: Sequence[Path], assignment: Assignment, staging: Path, platforms: set[str], remarks: list[str]
 ) -> Iterator[tuple[str, Person, Path, float]]:
-    looked_for = wanted(assignment)
-    for path in paths:
-        export = read_export(path)
+    looked_for, place = wanted(assignment), 0
+    for number, path in enumerate(paths):
+        export = read_export(unpacked(path, staging / f"unpacked-{number}") or path)
         if export is None:
+            names = frozenset(each.file.casefold() for each in looked_for.values())
+            if holds_several(path, names):
+                remarks.append(f"{path} is graded as one submission; unpack it if it holds a class.")
             for name, upload in discover(path, looked_for):
                 yield name, Person(), upload, _last_change(upload)
             continue
         platforms.add(export.platform)
         remarks.append(f"{path}: {len(export.submissions)} submissions, downloaded from {export.platform}")
-        for place, found in enumerate(export.submissions):
+        for found in export.submissions:
+            place += 1
             handed_in = found.handed_in or max(map(_last_change, found.files))
             yield found.name, found.person, laid_out(found.files, staging / str(place) / found.name), handed_in
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from grader.exits import UsageError
 from grader.grading.exports import METADATA, laid_out, read_export
 from grader.grading.job import Person
+from grader.grading.packed import holds_several, unpacked
 from grader.grading.roster import Roster, read_roster
 
 
@@ -166,3 +168,53 @@ def test_a_roster_that_says_nothing_is_refused(tmp_path, text):
     (tmp_path / "roster.csv").write_bytes(text)
     with pytest.raises(UsageError, match="the roster"):
         read_roster(tmp_path / "roster.csv")
+
+
+def packed(folder: Path, archive: Path, top: str = "") -> Path:
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.rglob("*")):
+            file.write(path, PurePosixPath(top, path.relative_to(folder).as_posix()))
+    return archive
+
+
+@pytest.mark.parametrize("top", ["", "assignment_7_export"])
+def test_a_download_may_still_be_packed(tmp_path, top):
+    lay(tmp_path / "class", "submission_12/knn.py")
+    (tmp_path / "class" / METADATA).write_text("submission_12:\n  :submitters:\n  - :name: Zoe\n")
+    folder = unpacked(packed(tmp_path / "class", tmp_path / "all.zip", top), tmp_path / "there")
+    assert folder is not None
+    assert found(folder) == {"Zoe-submission_12": (Person("Zoe"), ["submission_12"])}
+    files = lay(tmp_path / "canvas", "doejane_1_77_knn.py", "doejohn_LATE_2_78_knn-1.py")
+    folder = unpacked(packed(files, tmp_path / "submissions.zip"), tmp_path / "here")
+    assert folder is not None
+    assert sorted(found(folder)) == ["doejane-1", "doejohn-2"]
+
+
+def test_other_archives_are_one_submission_and_nothing_is_written_for_them(tmp_path):
+    lay(tmp_path / "ann", "a1/knn.py", "old/notes.txt")
+    lay(tmp_path / "class", "ann/knn.py", "bob/knn.py")
+    for name, several in (("ann", False), ("class", True)):
+        archive = packed(tmp_path / name, tmp_path / f"{name}.zip")
+        assert unpacked(archive, tmp_path / "there") is None
+        assert holds_several(archive, frozenset({"knn.py"})) is several
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04")
+    assert unpacked(tmp_path / "broken.zip", tmp_path / "there") is None
+    assert not (tmp_path / "there").exists()
+
+
+def test_what_leads_out_of_a_packed_download_is_left_out(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+        for name in (
+            "doejane_1_77_knn.py",
+            "doejohn_2_78_knn.py",
+            "../out.py",
+            "/absolute.py",
+            "doejane_1_77_knn.py/x",
+        ):
+            file.writestr(name, name)
+        link = zipfile.ZipInfo("doejim_3_79_knn.py")
+        link.external_attr = 0o120777 << 16
+        file.writestr(link, "/etc/passwd")
+    folder = unpacked(tmp_path / "all.zip", tmp_path / "deep" / "there")
+    assert folder is not None
+    assert sorted(path.name for path in tmp_path.rglob("*.py")) == ["doejane_1_77_knn.py", "doejohn_2_78_knn.py"]
