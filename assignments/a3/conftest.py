@@ -338,14 +338,14 @@ class Network:
         """What reg adds to loss and gradients, for one of some factors before reg * (sum of squared weights)."""
         without, reg = self.numbers(0.0), 0.7
         loss, grads = self.numbers(reg)
-        squares = sum((value**2).sum() for name, value in self.params.items() if name.startswith("W"))
+        squares = sum((value**2).sum() for value in self.params.values() if value.ndim > 1)
         own = float((loss - without[0]) / (reg * squares))
         factor = min(factors, key=lambda factor: abs(factor - own))
         self.kit.expect(loss - without[0], "what reg adds to the loss").matches(
             factor * reg * squares, rtol=1e-5, dtype=False
         )
         for name, value in self.params.items():
-            expected = 2 * factor * reg * value if name.startswith("W") else torch.zeros_like(value)
+            expected = 2 * factor * reg * value if value.ndim > 1 else torch.zeros_like(value)
             self.kit.expect(grads[name] - without[1][name], f"what reg adds to grads[{name!r}]").matches(
                 expected, rtol=1e-5, atol=1e-6, dtype=False
             )

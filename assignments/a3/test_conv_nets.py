@@ -1,6 +1,7 @@
 """Checks of A3: the convolutional networks and the initialisation of their weights.
 
-How a DeepConvNet numbers its parameters is free: W0, W1, ... as well as W1, W2, ...; what counts is their order.
+How a DeepConvNet names its parameters is free: W0, W1, ... as well as W1, W2, ... or conv_w1, W_last; what counts is
+their order.
 """
 
 import re
@@ -92,17 +93,30 @@ def three_layers(kit, network, draw):
 # ---- helpers: DeepConvNet ------------------------------------------------------------------------------------------
 
 
+def kind_of(name, value):
+    """What a parameter is, by its letter, or else by its shape: only batch norm has parameters that need a name."""
+    words = re.split(r"[\W_\d]+", name) if isinstance(name, str) else []
+    for kind in ("W", "b", "gamma", "beta"):
+        if kind in words:
+            return kind
+    for kind in ("gamma", "beta"):
+        if kind in str(name).lower():
+            return kind
+    return "W" if torch.is_tensor(value) and value.ndim > 1 else "b"
+
+
 def numbered(params):
-    """Kind of parameter -> its names in order. ``W_2`` counts as ``W2``; other names are none of ours."""
+    """Kind of parameter -> its names in order: that of their numbers, or, where some have none, of the dictionary."""
     if type(params) is not dict:
         raise CheckFailed("net.params should be a dict of tensors.")
+    numbers = {name: re.fullmatch(r"[^\W\d_]+_?(\d+)", name) if isinstance(name, str) else None for name in params}
+    order = list(params)
+    if all(numbers.values()):
+        order.sort(key=lambda name: int(numbers[name][1]))
     found = {"W": [], "b": [], "gamma": [], "beta": []}
-    for name in params:
-        match = re.fullmatch(r"(W|b|gamma|beta)_?(\d+)", name) if isinstance(name, str) else None
-        if match is None:
-            raise CheckFailed(f"net.params should have keys such as W1, b1, gamma1, beta1, but has {str(name)[:40]!r}.")
-        found[match[1]].append((int(match[2]), name))
-    return {kind: [name for _, name in sorted(names)] for kind, names in found.items()}
+    for name in order:
+        found[kind_of(name, params[name])].append(name)
+    return found
 
 
 class Plan:
