@@ -4,6 +4,7 @@ Two conventions are right wherever a check does not ask for one of them: distanc
 the same neighbours, and accuracies in percent or as fractions. One edge check per function asks for the stated one.
 """
 
+import numpy as np
 import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
@@ -147,7 +148,7 @@ def fold_accuracies(expect, got, k, num_folds):
     """The accuracies for one k, as they came."""
     if type(got) is not dict or k not in got:
         raise CheckFailed(f"The result should be a dict with one entry per k, but it has no entry for k = {k}.")
-    found = got[k].tolist() if torch.is_tensor(got[k]) else got[k]
+    found = got[k].tolist() if isinstance(got[k], torch.Tensor | np.ndarray) else got[k]
     if type(found) not in (list, tuple) or len(found) != num_folds:
         raise CheckFailed(f"The entry for k = {k} should be a list of {num_folds} accuracies, one per fold.")
     return [number_from(expect, value, 0.0, 100.001, f"accuracy for k = {k}") for value in found]
@@ -163,9 +164,28 @@ def expect_mean(expect, accuracies, percent, k):
     expect(mean_percent(accuracies), f"mean accuracy for k = {k}").is_between(percent - 0.01, percent + 0.01)
 
 
+def expect_of_these_data(student, draw, expect, n):
+    """Accuracies are low where every row occurs once more, with another label: they are measured, not written down."""
+    y = draw.labels(n // 2, 6)
+    x, y = (50 * draw.normal(n // 2, 6)).repeat(2, 1), torch.cat([y, y + 1])
+    order = draw.permutation(n)
+    got = student.knn.knn_cross_validate(x[order], y[order], num_folds=5, k_choices=[1])
+    mean = mean_percent(fold_accuracies(expect, got, k=1, num_folds=5))
+    if mean > 65.0:
+        raise CheckFailed(
+            Explanation(
+                "Accuracies come out high for rows of which each occurs twice, with different labels. They have to be "
+                "measured on the rows and labels that the function is given.",
+                expected="at most 65 % on average",
+                got=f"{mean:.4g} %",
+            )
+        )
+
+
 def memory_test(draw):
     """What a classifier is asked in the checks below: training rows, and test rows with the labels they are near to."""
-    x_train, y_train = clusters(draw, big=12, small=9, lonely=4)
+    # 19 or 21 test rows: a percentage of them that is a whole number would hide that it was rounded.
+    x_train, y_train = clusters(draw, big=12, small=9, lonely=draw.choice([3, 5]))
     chosen = torch.cat([torch.where(y_train == label)[0][:8] for label in range(3)])
     chosen = chosen[draw.permutation(len(chosen))]
     return x_train, y_train, x_train[chosen] + 0.01 * draw.normal(len(chosen), x_train.shape[1]), y_train[chosen]
@@ -180,10 +200,10 @@ def own_predictions(expect, classifier, x_test, truth):
     return torch.as_tensor(y_pred)
 
 
-def spoil(draw, truth, count):
-    """The labels with some of them changed, so that no accuracy is perfect."""
+def spoil(draw, truth):
+    """The labels with some of them changed, so that no accuracy is perfect, nor known beforehand."""
     changed = truth.clone()
-    where = draw.permutation(len(truth))[:count]
+    where = draw.permutation(len(truth))[: int(draw.integers(3, 10))]
     changed[where] = (changed[where] + 1) % 3
     return changed
 
@@ -411,7 +431,7 @@ def test_predict_labels_tie(student, draw, expect):
 def test_predict_labels_larger(student, reference, draw, expect):
     """predict_labels is right for more rows, more classes and larger k, too."""
     for k in (11, 40):
-        dists, y_train = untied_vote(draw, num_train=70, num_test=50, classes=10, k=k)
+        dists, y_train = untied_vote(draw, num_train=70, num_test=50, classes=12, k=k)
         expect_labels(expect, reference, student.knn.predict_labels(dists, y_train, k=k), dists, y_train, k=k)
 
 
@@ -500,7 +520,7 @@ def test_check_accuracy(student, draw, expect):
     """check_accuracy returns the share of test rows that predict labels correctly."""
     x_train, y_train, x_test, truth = memory_test(draw)
     classifier = student.knn.KnnClassifier(x_train, y_train)
-    y_test = spoil(draw, truth, 5)
+    y_test = spoil(draw, truth)
     right = 100.0 * float((own_predictions(expect, classifier, x_test, truth) == y_test).double().mean())
     got = number_from(expect, classifier.check_accuracy(x_test, y_test), 0.0, 100.001, "accuracy")
     expect_mean(expect, [got], right, k=1)
@@ -528,7 +548,7 @@ def test_check_accuracy_percent(student, draw, expect):
     """check_accuracy returns a percentage between 0 and 100."""
     x_train, y_train, x_test, truth = memory_test(draw)
     classifier = student.knn.KnnClassifier(x_train, y_train)
-    y_test = spoil(draw, truth, 5)
+    y_test = spoil(draw, truth)
     right = 100.0 * float((own_predictions(expect, classifier, x_test, truth) == y_test).double().mean())
     got = number_from(expect, classifier.check_accuracy(x_test, y_test, quiet=True), 0.0, 100.001, "accuracy")
     expect(got, "accuracy").is_between(right - 0.01, right + 0.01)
@@ -543,9 +563,10 @@ def test_check_accuracy_percent(student, draw, expect):
 def test_cross_validate_holds_out(student, draw, expect):
     """knn_cross_validate predicts every fold without having seen its rows, and returns one accuracy per fold."""
     # Clusters so big that even a single fold holds rows of both: who remembers too little is told by the next check.
-    x, y = clusters(draw, big=66, small=66, lonely=18)
+    lonely = int(draw.integers(10, 31))
+    x, y = clusters(draw, big=90 - lonely, small=60, lonely=lonely)
     got = student.knn.knn_cross_validate(x, y, num_folds=5, k_choices=[1])
-    expect_mean(expect, fold_accuracies(expect, got, k=1, num_folds=5), 88.0, k=1)
+    expect_mean(expect, fold_accuracies(expect, got, k=1, num_folds=5), 100 * (150 - lonely) / 150, k=1)
 
 
 @number("7.2")
@@ -559,8 +580,9 @@ def test_cross_validate_uses_the_rest(student, draw, expect):
     order = draw.permutation(120)
     x = centres.repeat(3, 1)[order] + 0.01 * draw.normal(120, 6)
     got = student.knn.knn_cross_validate(x, labels.repeat(3)[order], num_folds=5, k_choices=[1])
-    mean = mean_percent(fold_accuracies(expect, got, k=1, num_folds=5))
-    expect(mean, "mean accuracy for k = 1").is_between(70.0, 100.0)
+    accuracies = fold_accuracies(expect, got, k=1, num_folds=5)
+    expect(mean_percent(accuracies), "mean accuracy for k = 1").is_between(70.0, 100.0)
+    expect_of_these_data(student, draw, expect, 120)
 
 
 @number("7.3")
@@ -568,11 +590,12 @@ def test_cross_validate_uses_the_rest(student, draw, expect):
 @visibility("visible")
 def test_cross_validate_k(student, draw, expect):
     """knn_cross_validate tries each k in k_choices, with as many folds as it is told."""
-    x, y = clusters(draw, big=30, small=13, lonely=5)
+    big = int(draw.integers(34, 39))
+    x, y = clusters(draw, big=big, small=43 - big, lonely=5)
     got = student.knn.knn_cross_validate(x, y, num_folds=4, k_choices=[36, 1])
     everybody, nearest = (fold_accuracies(expect, got, k, num_folds=4) for k in (36, 1))
     # With k = 36 all remembered rows vote, and the big cluster wins.
-    expect_mean(expect, everybody, 62.5, k=36)
+    expect_mean(expect, everybody, 100 * big / 48, k=36)
     expect(mean_percent(nearest), "mean accuracy for k = 1").is_between(80.0, 100.0)
 
 
@@ -587,6 +610,7 @@ def test_cross_validate_defaults(student, draw, expect):
         80.0, 100.0
     )
     expect(dict.fromkeys(got, 0), "result").equals(dict.fromkeys(DEFAULT_K, 0))
+    expect_of_these_data(student, draw, expect, 150)
 
 
 @number("7.5")
@@ -598,6 +622,7 @@ def test_cross_validate_percent(student, draw, expect):
     got = student.knn.knn_cross_validate(x, y, num_folds=5, k_choices=[1])
     for accuracy in fold_accuracies(expect, got, 1, num_folds=5):
         expect(accuracy, "accuracy for k = 1").is_between(35.0, 100.001)
+    expect_of_these_data(student, draw, expect, 50)
 
 
 # ---- 8. knn_get_best_k ---------------------------------------------------------------------------------------------
@@ -609,8 +634,9 @@ def test_cross_validate_percent(student, draw, expect):
 def test_best_k(student, draw, expect):
     """knn_get_best_k returns the k with the highest mean accuracy, not the one with the single best fold."""
     best = draw.choice([3, 5, 8])
-    accuracies = {k: [20.0 + k, 30.0, 25.0, 21.0] for k in (1, 3, 5, 8, 10)}
+    accuracies = {k: [20.0 + k, 30.0, 25.0, 21.0] for k in (1, 2, 3, 5, 8, 10)}
     accuracies[best] = [33.0, 34.0, 32.5, 33.5]
+    accuracies[2] = [12.4, 40.5, 40.0, 39.5]  # a higher median, and the same mean once its decimals are cut off
     accuracies[1] = [60.0, 12.0, 11.0, 13.0]
     expect(student.knn.knn_get_best_k(accuracies), "best k").equals(best)
 
@@ -631,9 +657,10 @@ def test_best_k_tie(student, draw, expect):
 @visibility("visible")
 def test_best_k_unsorted(student, draw, expect):
     """knn_get_best_k finds the best k in a dict whose keys are in no particular order."""
-    orders = [(50, 12, 3, 8), (8, 50, 3, 12), (12, 50, 8, 3)]  # 12 never stands where it would among sorted keys
-    accuracies = {k: [80.0 - abs(k - 12), 81.0 - abs(k - 12)] for k in draw.choice(orders)}
-    expect(student.knn.knn_get_best_k(accuracies), "best k").equals(12)
+    best = int(draw.integers(9, 30))
+    orders = [(50, best, 3, 8), (8, 50, 3, best), (best, 50, 8, 3)]  # never where it would stand among sorted keys
+    accuracies = {k: [80.0 - abs(k - best), 81.0 - abs(k - best)] for k in draw.choice(orders)}
+    expect(student.knn.knn_get_best_k(accuracies), "best k").equals(best)
 
 
 @number("8.4")
