@@ -56,10 +56,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _kit(options: argparse.Namespace) -> Exit:
-    from grader.contract.course import open_course
+    from grader.contract.course import open_course, whole
     from grader.kit.students import FILE, build, lay_out_course
 
-    course = open_course(options.course)
+    course = whole(open_course(options.course))
     names = options.assignments or course.names
     with tempfile.TemporaryDirectory(prefix="kit-") as folder, cli_class.grading() as address:
         root = Path(folder)
@@ -78,11 +78,11 @@ def _kit(options: argparse.Namespace) -> Exit:
 
 
 def _plots(options: argparse.Namespace) -> Exit:
-    from grader.contract.course import open_course
+    from grader.contract.course import open_course, whole
     from grader.contract.report import write_atomically
     from grader.kit.plots import Asked, plot
 
-    course = open_course(options.course)
+    course = whole(open_course(options.course))
     chosen = [course.assignment(name) for name in options.assignments or course.names]
     data = cli_data.made_ready(options.data)
     text = plot(chosen, Asked(data, options.seed, options.threads, options.quick))
