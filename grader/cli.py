@@ -257,10 +257,15 @@ def _demo(options: argparse.Namespace) -> Exit:
     with tempfile.TemporaryDirectory(prefix="demo-") as folder, cli_class.grading() as address:
         for name in options.assignments or course.names:
             assignment = course.assignment(name)
-            if not options.assignments and not shown_unasked(assignment.folder / "demo.toml"):
+            made_up = assignment.folder / "demo.toml"
+            if not made_up.is_file():
+                if name in options.assignments:
+                    raise UsageError(f"{name} has no demonstration class: {made_up} is not there.")
+                continue
+            if not options.assignments and not shown_unasked(made_up):
                 continue
             jobs = []
-            for variant in read_variants(assignment.folder / "demo.toml"):
+            for variant in read_variants(made_up):
                 upload = Path(folder) / name / variant.name
                 write_variant(variant, assignment, upload)
                 jobs.append(Job(variant.name, upload, options.out / name / variant.name))
@@ -271,7 +276,7 @@ def _demo(options: argparse.Namespace) -> Exit:
             finished += graded
             pages.append(options.out / name / CLASS_PAGE)
     if not pages:
-        raise UsageError(f"no assignment is demonstrated unasked; name one of: {', '.join(course.names) or 'none'}.")
+        raise UsageError(f"the course in {course.root} has no demonstration class that is quick; name an assignment.")
     print(f"open {' or '.join(map(str, pages))}; reports lie beside it, in folders of the submissions' names")
     return Exit.GRADER_ERROR if cli_class.grader_errors(finished) else Exit.OK
 

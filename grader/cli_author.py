@@ -96,10 +96,14 @@ def _plots(options: argparse.Namespace) -> Exit:
 
 
 def _begin(options: argparse.Namespace) -> Exit:
+    from grader.contract.course import default_course, whole
     from grader.kit.skeleton import write_assignment
 
-    for path in write_assignment(options.course, options.name, options.title):
-        print(path)
+    whole(default_course())
+    paths, remark = write_assignment(options.course, options.name, options.title)
+    print(*paths, sep="\n")
+    if remark:
+        print(remark)
     reference = options.course / "reference" / options.name
     print(f"See that it works: grader grade {reference} -a {options.name} --course {options.course}")
     return Exit.OK
