@@ -158,7 +158,7 @@ def _grade(options: argparse.Namespace) -> Exit:
     cli_doctor.require(options.require_confinement)
     if options.similar:
         cli_class.require_comparison()
-    course = _course(options.course)
+    course = _whole_course(options.course)
     assignment = course.assignment(options.assignment)
     choices = _choices(options)
     around = circumstances(assignment, repr(choices))
@@ -230,7 +230,7 @@ def _new(options: argparse.Namespace) -> Exit:
 def _reference(options: argparse.Namespace) -> Exit:
     from grader.kit.experiments import run
 
-    code = run(_course(None).assignment(options.assignment), options.arguments)
+    code = run(_whole_course(None).assignment(options.assignment), options.arguments)
     return Exit(code) if code in (Exit.OK, Exit.USAGE) else Exit.GRADER_ERROR
 
 
@@ -240,7 +240,7 @@ def _data(options: argparse.Namespace) -> Exit:
 
 
 def _validate(options: argparse.Namespace) -> Exit:
-    course = _course(options.course)
+    course = _whole_course(options.course)
     with cli_class.grading() as address:
         sound = cli_validate.validate(options, course, address)
     return Exit.OK if sound else Exit.FAILED
@@ -256,15 +256,21 @@ def _demo(options: argparse.Namespace) -> Exit:
     from grader.judge.variants import read_variants, shown_unasked, write_variant
     from grader.pages.files import CLASS_PAGE
 
-    course = _course(options.course)
+    course = _whole_course(options.course)
     finished: list[Finished] = []
+    pages: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="demo-") as folder, cli_class.grading() as address:
         for name in options.assignments or course.names:
             assignment = course.assignment(name)
-            if not options.assignments and not shown_unasked(assignment.folder / "demo.toml"):
+            made_up = assignment.folder / "demo.toml"
+            if not made_up.is_file():
+                if name in options.assignments:
+                    raise UsageError(f"{name} has no demonstration class: {made_up} is not there.")
+                continue
+            if not options.assignments and not shown_unasked(made_up):
                 continue
             jobs = []
-            for variant in read_variants(assignment.folder / "demo.toml"):
+            for variant in read_variants(made_up):
                 upload = Path(folder) / name / variant.name
                 write_variant(variant, assignment, upload)
                 jobs.append(Job(variant.name, upload, options.out / name / variant.name))
@@ -273,7 +279,10 @@ def _demo(options: argparse.Namespace) -> Exit:
             graded = sorted(ended, key=lambda each: jobs.index(each.job))
             cli_class.show(graded, f"{name}: {assignment.content.title}", options.out / name)
             finished += graded
-    print(f"open {options.out}/ASSIGNMENT/{CLASS_PAGE}; reports: {options.out}/ASSIGNMENT/NAME/report.html and .json")
+            pages.append(options.out / name / CLASS_PAGE)
+    if not pages:
+        raise UsageError(f"the course in {course.root} has no demonstration class that is quick; name an assignment.")
+    print(f"open {' or '.join(map(str, pages))}; reports lie beside it, in folders of the submissions' names")
     return Exit.GRADER_ERROR if cli_class.grader_errors(finished) else Exit.OK
 
 
@@ -284,6 +293,13 @@ def _course(root: Path | None) -> Course:
     from grader.contract.course import open_course
 
     return open_course(root)
+
+
+def _whole_course(root: Path | None) -> Course:
+    """The course, for what students cannot do with theirs."""
+    from grader.contract.course import whole
+
+    return whole(_course(root))
 
 
 def _choices(options: argparse.Namespace) -> Options:

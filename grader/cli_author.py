@@ -56,10 +56,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _kit(options: argparse.Namespace) -> Exit:
-    from grader.contract.course import open_course
+    from grader.contract.course import open_course, whole
     from grader.kit.students import FILE, build, lay_out_course
 
-    course = open_course(options.course)
+    course = whole(open_course(options.course))
     names = options.assignments or course.names
     with tempfile.TemporaryDirectory(prefix="kit-") as folder, cli_class.grading() as address:
         root = Path(folder)
@@ -78,11 +78,11 @@ def _kit(options: argparse.Namespace) -> Exit:
 
 
 def _plots(options: argparse.Namespace) -> Exit:
-    from grader.contract.course import open_course
+    from grader.contract.course import open_course, whole
     from grader.contract.report import write_atomically
     from grader.kit.plots import Asked, plot
 
-    course = open_course(options.course)
+    course = whole(open_course(options.course))
     chosen = [course.assignment(name) for name in options.assignments or course.names]
     data = cli_data.made_ready(options.data)
     text = plot(chosen, Asked(data, options.seed, options.threads, options.quick))
@@ -96,10 +96,14 @@ def _plots(options: argparse.Namespace) -> Exit:
 
 
 def _begin(options: argparse.Namespace) -> Exit:
+    from grader.contract.course import default_course, whole
     from grader.kit.skeleton import write_assignment
 
-    for path in write_assignment(options.course, options.name, options.title):
-        print(path)
+    whole(default_course())
+    paths, remark = write_assignment(options.course, options.name, options.title)
+    print(*paths, sep="\n")
+    if remark:
+        print(remark)
     reference = options.course / "reference" / options.name
     print(f"See that it works: grader grade {reference} -a {options.name} --course {options.course}")
     return Exit.OK

@@ -53,10 +53,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _bundle(options: argparse.Namespace) -> bool:
-    from grader.contract.course import open_course
+    from grader.contract.course import open_course, whole
     from grader.gradescope.bundle import make
 
-    bundle = make(open_course(options.course), options.assignment, options.data, options.seed)
+    bundle = make(whole(open_course(options.course)), options.assignment, options.data, options.seed)
     out = options.out or Path(f"{options.assignment}.zip")
     size = bundle.write(out)
     _list(bundle)

@@ -13,6 +13,8 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,8 +211,8 @@ def submit(options: argparse.Namespace, assignment: Assignment) -> Exit:
         print(f"  {len(data):>11,}  {name}")
     for sentence in (*contents.missing, *contents.notes):
         print(sentence)
-    if contents.unwritten:
-        print(f"Not written yet, {len(contents.unwritten)}: {', '.join(contents.unwritten)}")
+    for file, functions in groupby((each.partition(": ") for each in sorted(contents.unwritten)), itemgetter(0)):
+        print(f"Not written yet in {file}: {', '.join(name for _, _, name in functions)}")
     print(f"{out}: {size:,} bytes")
     return Exit.FAILED if contents.missing else Exit.OK
 

@@ -191,6 +191,9 @@ FIGURES = "figures.py"
 EXPERIMENTS = ("experiments.py", FIGURES, "trials")
 """In a reference's folder: the programs that show what it reaches, and their modules. They have no say in a verdict."""
 
+ANSWERS = "answers.safetensors"
+"""In the folder of an assignment that students have: what the reference answered, which takes its place."""
+
 NOTEBOOKS = "notebooks"
 HANDOUT = "handout.md.j2"
 RIGHT = "right"
@@ -229,7 +232,7 @@ class Assignment:
     @property
     def answers(self) -> Path:
         """The reference's recorded answers, which students have in its place; absent where the reference is."""
-        return self.folder / "answers.safetensors"
+        return self.folder / ANSWERS
 
     @cached_property
     def questions(self) -> Mapping[str, Question]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.contract.assignment import Assignment, AssignmentError, read
+from grader.contract.assignment import ANSWERS, Assignment, AssignmentError, read
 
 PARTS = ("reference", "assignments", "student_template")
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -39,6 +39,16 @@ class Course:
                 f"{folder / 'assignment.toml'}: name: it is {content.name!r}; write the folder's name, {name!r}."
             )
         return Assignment(content, folder, self.root / "reference" / name, self.root / "student_template" / name)
+
+
+def whole(course: Course) -> Course:
+    """``course``, unless it is what students install. Raises :class:`AssignmentError` there, with what they can do."""
+    if any((course.root / "assignments" / name / ANSWERS).is_file() for name in course.names):
+        raise AssignmentError(
+            f"The course in {course.root} is what students install, without references and hidden checks, and this "
+            "command needs the whole course. Students use: grader new, check, handout, submit."
+        )
+    return course
 
 
 def default_course() -> Course:

@@ -21,8 +21,9 @@ FILE = f"{NAME}-{__version__}-py3-none-any.whl"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _INFO = f"{NAME}-{__version__}.dist-info"
-# The course that an installed grader brings along holds the solutions of every assignment.
-_LEFT_OUT = ("__pycache__", "course")
+# The course that an installed grader brings along holds the solutions of every assignment; what grader assignment new
+# begins with holds what an assignment that was begun with it may still be.
+_LEFT_OUT = ("__pycache__", "course", "assignment")
 # The earliest moment that a zip can express: real times would make every bundle another one.
 _WHEN = (1980, 1, 1, 0, 0, 0)
 

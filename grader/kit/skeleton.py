@@ -19,10 +19,11 @@ class SkeletonError(UsageError):
     """The assignment cannot be written; says why and what to do."""
 
 
-def write_assignment(root: Path, name: str, title: str = "") -> list[Path]:
+def write_assignment(root: Path, name: str, title: str = "") -> tuple[list[Path], str]:
     """Writes the assignment ``name`` into the course in the folder ``root``, which is made if need be.
 
-    Returns the files, sorted. Raises :class:`SkeletonError` rather than touch an assignment that exists.
+    Returns the files, sorted, and a sentence on what was left out, if anything was. Raises :class:`SkeletonError` rather
+    than touch an assignment that exists.
     """
     if not _NAME.fullmatch(name):
         raise SkeletonError(f"{name!r} is no name for an assignment; use small letters, digits and _, such as hw1.")
@@ -46,8 +47,8 @@ def write_assignment(root: Path, name: str, title: str = "") -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = environment.get_template(source).render(name=name, module=module, title=title or name.upper())
         path.write_text(text, encoding="utf-8")
-    write_templates(root)
-    return sorted([*files, *(path for path in places[2].rglob("*") if path.is_file())])
+    remark = write_templates(root)
+    return sorted([*files, *(path for path in places[2].rglob("*") if path.is_file())]), remark
 
 
 def write_templates(root: Path) -> str:
@@ -60,5 +61,5 @@ def write_templates(root: Path) -> str:
     try:
         notebook.write_notebooks(root)
     except ModuleNotFoundError as error:
-        return f"Notebooks were left as they are: they are made with {error.name}; pip install jupytext nbformat."
+        return f"No notebooks were made: that needs {error.name}; pip install jupytext nbformat."
     return ""

@@ -59,10 +59,11 @@ def student_view(report: Report, telling: Telling = Telling.FULL) -> RenderableT
     table = Table.grid(padding=(0, 2, 0, 0))
     for justify in ("right", "left", "right", "left"):
         table.add_column(justify=justify, no_wrap=justify != "left")
+    said: set[str] = set()
     for verdict in sorted(report.verdicts, key=lambda verdict: natural_key(verdict.number)):
         word = Text(WORDS[verdict.status], _STYLES.get(verdict.status, "red"))
         points = f"{verdict.points:g}/{verdict.max_points:g}"
-        table.add_row(Text(verdict.number, "bold"), word, points, _told(verdict, telling))
+        table.add_row(Text(verdict.number, "bold"), word, points, _told(verdict, telling, said))
     remarks = [Text(remark, "yellow") for remark in _remarks(report)]
     return Group(*remarks, table, Text(f"\n{report.score:g} of {report.max_score:g} points", "bold"))
 
@@ -73,12 +74,19 @@ def _remarks(report: Report) -> Iterator[str]:
         yield printable(text, 1000)
 
 
-def _told(verdict: Verdict, telling: Telling) -> Text:
-    """The title, and below it what there is to say; of a check that passed, only the notes."""
+def _told(verdict: Verdict, telling: Telling, said: set[str]) -> Text:
+    """The title, and below it what there is to say; of a check that passed, only the notes.
+
+    What has to be written is told once for all checks of a function: ``said`` holds what was told.
+    """
     title = Text(verdict.title)
     if verdict.status is Status.PASSED:
         notes = () if telling is Telling.NONE else verdict.notes
         return title.append("".join(f"\nNote: {note}" for note in notes), "yellow")
+    if verdict.status is Status.MISSING and verdict.explanation:
+        if verdict.explanation.message in said:
+            return title
+        said.add(verdict.explanation.message)
     text = printable(student_text(verdict, telling), 4000)
     if text:
         title.stylize("bold")

@@ -124,6 +124,20 @@ def test_submit_packs_beside_the_folder_and_tells_what_is_missing(grader, mine):
     assert (mine.parent / "part.zip").is_file()
 
 
+def test_what_has_to_be_written_is_told_once(grader, toy):
+    code, output, _ = grader("check", toy / "student_template" / "warmup", "--only", "dot")
+    assert code == 1
+    assert output.count("not written  ") == 2
+    assert " ".join(output.split()).count("Multiply the entries, and add the products up.") == 1
+
+
+def test_what_is_not_written_is_named_file_by_file(grader, toy, tmp_path):
+    code, output, _ = grader("submit", toy / "student_template" / "warmup", "-o", tmp_path / "mine.zip")
+    assert code == 0
+    assert "Not written yet in vectors.py: dot, norms, unit\n" in output
+    assert "Not written yet in fitting.py: Line.fit" in output
+
+
 def test_what_is_packed_can_be_checked(grader, mine):
     assert grader("submit", mine)[0] == 0
     code, output, _ = grader("check", mine.parent / "warmup-submission.zip", "-a", "warmup")

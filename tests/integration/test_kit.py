@@ -45,6 +45,20 @@ def test_a_wrong_one_fails_at_home_with_numbers_and_nothing_is_lent(home, toy, g
     assert "At home nothing is lent" in verdicts["3.1"].notes[0]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("demo",), ("grade", "mine", "-a", "warmup"), ("validate", "warmup"), ("kit",), ("plots",),
+        ("bundle", "warmup"),
+    ],
+)  # fmt: skip
+def test_what_students_cannot_do_is_said_in_a_sentence(home, grader, command):
+    code, output, errors = grader(*command, course=home)
+    assert code == 2
+    assert "is what students install" in errors and "Students use: grader new, check, handout, submit" in errors
+    assert "open " not in output
+
+
 def test_what_asks_about_the_students_own_numbers_is_made_when_handed_in(home):
     course = Course(home)
     assert left_out(course.assignment("warmup").answers) == {

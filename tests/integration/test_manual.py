@@ -35,6 +35,7 @@ ELSEWHERE = {
     "grader doctor": "tests/integration/test_doctor.py",
     "grader kit": "tests/integration/test_kit.py",
     "grader reference": "tests/integration/test_experiments.py",
+    "grader plots": "tests/integration/test_plots.py",
     "grader data": "tests/integration/test_data.py",
     "grader validate": "tests/integration/test_validate.py",
     "grader grade reference/a1 -a a1 --data cifar-10-batches-py": "tests/e2e/test_real_images.py",
