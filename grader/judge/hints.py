@@ -17,6 +17,7 @@ from grader.contract.assignment import Assignment, Question
 from grader.contract.verdict import Status, Verdict
 from grader.judge.answers import Likeness, say_little, say_something
 from grader.judge.chaffs import Chaff, known_chaffs
+from grader.judge.examples import Examples
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
@@ -57,10 +58,24 @@ class Hints:
         self._left = budget or HintBudget()
         self._left_out = frozenset(left_out)
         self._theatre = Theatre(order, assignment, self._left)
+        self._examples = Examples(self._theatre)
         self._slips: dict[str, Sequence[Slip]] = {}
         self._seen: dict[str, list[Scene]] = {}  # question -> its checks that failed so far
         self._found: dict[str, list[Variant]] = {}  # question -> mistakes that earlier checks of it showed
         self._in_vain: Counter[str] = Counter()
+
+    def improved(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> Verdict:
+        """The verdict on a check that failed, with a hint and a small input on which it fails, as far as there are.
+
+        A small input is searched for the first check of a question that fails. Arguments as for :meth:`hint`.
+        """
+        question = verdict.number.rpartition(".")[0]
+        first = question not in self._seen
+        verdict = with_hint(verdict, self.hint(verdict, part, answered, run))
+        if not first or question not in self._seen or self._left.examples <= 0:
+            return verdict
+        self._left.examples -= 1
+        return with_example(verdict, self._examples.example(self._seen[question][0]))
 
     def hint(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> str:
         """The hint for a check that failed, or an empty string.
@@ -220,6 +235,14 @@ class _Search:
 def _fits_as_before(first: Likeness, now: Likeness) -> bool:
     """Whether what explained everything on one draw does so on another."""
     return now.is_whole or not first.is_whole
+
+
+def with_example(verdict: Verdict, example: str) -> Verdict:
+    """The verdict with a smaller input below the difference that it shows."""
+    if not example or verdict.explanation is None:
+        return verdict
+    difference = f"{verdict.explanation.difference}\n{example}".strip()
+    return replace(verdict, explanation=replace(verdict.explanation, difference=difference))
 
 
 def _text_of(likeness: Likeness) -> str:

@@ -34,6 +34,7 @@ class HintBudget:
         readings: runs of a variant alone, most of them shorter than a millisecond.
         repetitions: checks that are run again on another draw, since a variant fitted on the first one.
         repeating_seconds: how long these may take on the clock together: a submission may hang on another draw.
+        examples: searches for a smaller input.
         cpu_seconds: computing time of the judge.
         slowest_seconds: a check whose first answers took longer gets no hint, since runs of variants take as long.
     """
@@ -42,6 +43,7 @@ class HintBudget:
     readings: int = 3000
     repetitions: int = 30
     repeating_seconds: float = 20.0
+    examples: int = 8
     cpu_seconds: float = 4.0
     slowest_seconds: float = 1.0
 
@@ -113,7 +115,8 @@ class Theatre:
         return Rehearsal(self._order, self._assignment)
 
     @cached_property
-    def _reference(self) -> Modules:
+    def reference(self) -> Modules:
+        """The reference's modules."""
         return variant_of(self._assignment, {})
 
     @cached_property
@@ -127,7 +130,7 @@ class Theatre:
 
     def scene(self, part: Part, ran: Ran, run: Run) -> Scene | None:
         """A check that was run on a draw; ``None`` where it does not ask in the same way once more."""
-        actor, _ = self._rehearsed(self._reference, ran.answered, part, run)
+        actor, _ = self._rehearsed(self.reference, ran.answered, part, run)
         if actor is None or not actor.complete:
             return None
         return Scene(run, part, ran.told, ran.answered, actor.script, tuple(actor.said))
@@ -165,8 +168,16 @@ class Theatre:
         answers = [
             repaired((at,), *both, places) for at, both in enumerate(zip(scene.heard.first, scene.right, strict=True))
         ]
-        _, now = self._rehearsed(self._reference, replace(scene.heard, first=tuple(answers)), scene.part, scene.run)
+        _, now = self._rehearsed(self.reference, replace(scene.heard, first=tuple(answers)), scene.part, scene.run)
         return now is not None and _without_numbers(now) != _without_numbers(scene.told)
+
+    def answers(self, script: Script, heard: Answered) -> list[object]:
+        """The reference's answers to a script; ``heard`` tells what of them stays in a player."""
+        actor = self._rehearsal.new_actor(self.reference, heard)
+        try:
+            return list(actor.perform(script, LEAST))
+        finally:
+            actor.close()
 
     def _rehearsed(self, modules: Modules, heard: Answered, part: Part, run: Run) -> tuple[Actor | None, str | None]:
         """The variant after a run of the check in which it heard ``heard``, and what the check said."""
@@ -210,6 +221,10 @@ class Theatre:
                 return None
             count += 1
         return found if count == len(scene.heard.first) else None
+
+
+def _alike(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(same, some, others))
 
 
 def _without_numbers(text: str) -> str:
