@@ -11,23 +11,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from grader.contract.assignment import Assignment, Question
 from grader.contract.verdict import Status, Verdict
-from grader.judge.answers import Likeness, say_little, say_something
 from grader.judge.chaffs import Chaff, known_chaffs
 from grader.judge.examples import Examples
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
+from grader.judge.search import Search
 from grader.judge.slips import Slip, common_hint, slips_of
 from grader.judge.theatre import HintBudget, Ran, Run, Scene, Theatre, Variant
-
-DRAWS, DRAWS_WHERE_LITTLE_IS_SAID = 2, 6
-
-VALUES_WHERE_LITTLE_IS_SAID = 3
-"""A slip that is known by whole numbers alone has to give so many different answers, as the submission does."""
 
 MOST_REHEARSED = 50
 """So many slips are tried where each of them takes a run of the check."""
@@ -108,7 +103,7 @@ class Hints:
         if scene is None or scene.is_right:
             return ""
         before = self._seen.setdefault(question.number, [])
-        search = _Search(self._theatre, self._left, [scene], tuple(before))
+        search = Search(self._theatre, self._left, [scene], tuple(before))
         before.append(scene)
         found = self._explaining(search, verdict.number, question)
         if len({variant.hint for variant in found}) == 1 and found[0] not in self._found.get(question.number, []):
@@ -117,7 +112,7 @@ class Hints:
         # A chaff's hint says more than what was seen without it; a slip's says less.
         return f"{told.hint} {common_hint(slips)}".strip() if slips else found[0].hint if found else ""
 
-    def _explaining(self, search: _Search, number: str, question: Question) -> Sequence[Variant]:
+    def _explaining(self, search: Search, number: str, question: Question) -> Sequence[Variant]:
         """Chaffs of one hint, or slips of which something can be said."""
         chaffs = self._chaffs(number, question.function)
         # One mistake fails several checks, some of which could not tell it from others by themselves.
@@ -127,12 +122,20 @@ class Hints:
         found = search.fitting(chaffs)
         if len({chaff.hint for chaff in found}) == 1:
             return found
+        slips: Sequence[Slip] = ()
         if self._in_vain[question.number] < IN_VAIN:
             slips = self._slips_of(question.function)
-            found = search.fitting(slips if search.scenes[0].script.can_be_read else slips[:MOST_REHEARSED])
-            if common_hint([slip for slip in found if isinstance(slip, Slip)]):
-                return found
-            self._in_vain[question.number] += 1
+            slips = slips if search.scenes[0].script.can_be_read else slips[:MOST_REHEARSED]
+        found = search.fitting(slips)
+        if _have_a_hint(found):
+            return found
+        found = search.fitting(chaffs, mixed=True)
+        if len({chaff.hint for chaff in found}) == 1:
+            return found
+        found = search.fitting(slips, mixed=True)
+        if _have_a_hint(found):
+            return found
+        self._in_vain[question.number] += 1
         return []
 
     def _chaffs(self, number: str, function: str) -> list[Chaff]:
@@ -152,89 +155,8 @@ class Hints:
         return self._slips[function]
 
 
-@dataclass
-class _Search:
-    """The search for what explains one check that failed.
-
-    Attributes:
-        theatre: runs variants.
-        left: what may be spent.
-        scenes: the check, on its own draw first.
-        before: other checks of its question that failed.
-    """
-
-    theatre: Theatre
-    left: HintBudget
-    scenes: list[Scene]
-    before: tuple[Scene, ...]
-
-    def fitting(self, variants: Sequence[Variant]) -> list[Variant]:
-        """Those that answer as the submission does on independent draws, and are what this check complains of.
-
-        Those that explain all that is wrong come before those that explain a part of it, and these before those of
-        which something can be told although another mistake changes other answers of theirs.
-        """
-        possible = [each for each in variants if each.key not in self.theatre.ruled_out]
-        liked = [(each, self._likeness(each, self.scenes[0])) for each in possible]
-        found = [(each, likeness) for each, likeness in liked if likeness is not None]
-        whole = [pair for pair in found if pair[1].is_whole]
-        part = [pair for pair in found if not pair[1].is_whole and not pair[1].mixed]
-        mixed = [pair for pair in found if pair[1].mixed]
-        return next((lasting for lasting in map(self._lasting, (whole, part, mixed)) if lasting), [])
-
-    def _lasting(self, found: list[tuple[Variant, Likeness]]) -> list[Variant]:
-        found = [(each, likeness) for each, likeness in found if self._is_to_blame(likeness)]
-        little = {each.key for each, likeness in found if say_little(list(likeness.shared.values()))}
-        # Few whole numbers may agree whatever the mistake is: then it has to explain all that is known.
-        found = [pair for pair in found if pair[0].key not in little or self._explains_others(pair[0])]
-        seen = {each.key: {_text_of(likeness)} for each, likeness in found}
-        for number in range(1, DRAWS_WHERE_LITTLE_IS_SAID if little else DRAWS):
-            scene = self._scene(number) if found else None
-            if scene is None:
-                return []
-            again = [(*pair, self.theatre.likeness(pair[0], scene)) for pair in found]
-            found = [(each, first) for each, first, now in again if now is not None and _fits_as_before(first, now)]
-            for each, _, now in again:
-                if now is not None and now.shared:
-                    seen[each.key].add(_text_of(now))
-        # Of a slip, which nobody wrote down, more is asked: that it shows on other draws, too.
-        least = {each.key: VALUES_WHERE_LITTLE_IS_SAID if each.key in little else DRAWS for each, _ in found}
-        return [each for each, _ in found if isinstance(each, Chaff) or len(seen[each.key]) >= least[each.key]]
-
-    def _explains_others(self, variant: Variant) -> bool:
-        likenesses = [self.theatre.likeness(variant, scene) for scene in self.before]
-        return all(likeness is not None and likeness.is_whole for likeness in likenesses)
-
-    def _likeness(self, variant: Variant, scene: Scene) -> Likeness | None:
-        likeness = self.theatre.likeness(variant, scene)
-        if likeness is None or not likeness.shared:
-            return None
-        enough = isinstance(variant, Chaff) or say_something(list(likeness.shared.values()))
-        return likeness if enough else None
-
-    def _is_to_blame(self, likeness: Likeness) -> bool:
-        return likeness.is_whole or self.theatre.is_to_blame(likeness.shared, self.scenes[0])
-
-    def _scene(self, number: int) -> Scene | None:
-        """The check on another draw."""
-        if len(self.scenes) <= number:
-            if self.left.repetitions <= 0 or self.left.repeating_seconds <= 0:
-                return None
-            first = self.scenes[0]
-            self.left.repetitions -= 1
-            part, began = replace(first.part, draw=f" draw {number + 1}"), time.monotonic()
-            again = first.run(part)
-            self.left.repeating_seconds -= time.monotonic() - began
-            scene = self.theatre.scene(part, again, first.run)
-            if scene is None:
-                return None
-            self.scenes.append(scene)
-        return self.scenes[number]
-
-
-def _fits_as_before(first: Likeness, now: Likeness) -> bool:
-    """Whether what explained everything on one draw does so on another."""
-    return now.is_whole or not first.is_whole
+def _have_a_hint(found: Sequence[Variant]) -> bool:
+    return bool(common_hint([slip for slip in found if isinstance(slip, Slip)]))
 
 
 def with_example(verdict: Verdict, example: str) -> Verdict:
@@ -243,11 +165,6 @@ def with_example(verdict: Verdict, example: str) -> Verdict:
         return verdict
     difference = f"{verdict.explanation.difference}\n{example}".strip()
     return replace(verdict, explanation=replace(verdict.explanation, difference=difference))
-
-
-def _text_of(likeness: Likeness) -> str:
-    """What a variant and a submission answered alike, as text by which it can be told from other answers."""
-    return repr(sorted((str(place), str(value)) for place, value in likeness.shared.items()))
 
 
 def with_hint(verdict: Verdict, hint: str) -> Verdict:
