@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, reduce
 from typing import Any
 
+import torch
+
 from grader.contract.verdict import SubmissionProblem
 from grader.judge.answers import Place, places_that_differ, same
+from grader.judge.objects import Held
 from grader.judge.players import Answered, Player
-from grader.judge.smallest import BUDGET, Smaller, alone, in_words, played
+from grader.judge.requests import alone, played
+from grader.judge.smallest import BUDGET, Example, Smaller
 from grader.judge.student import RemoteObject
 from grader.judge.theatre import Scene, Theatre
 
@@ -72,3 +77,50 @@ class Examples:
 
 def _alike(some: Sequence[object], others: Sequence[object]) -> bool:
     return len(some) == len(others) and all(map(same, some, others))
+
+
+def in_words(example: Example, function: Callable[[str], Any]) -> str:
+    """The example as a student reads it; ``function`` finds the reference's function of a path.
+
+    Empty where the answers differ in what an argument is after the call, or in digits that are not shown.
+    """
+    calls = [request for request in example.script.requests if request[0]["op"] != "patch"]
+    where = example.place[1:]
+    if calls[-1][0].get("observe"):
+        if where[:1] != (0,):
+            return ""
+        where = where[1:]
+    expected, got = shown(example.expected), shown(example.got)
+    if expected == got:
+        return ""
+    lines = ["A small input on which it fails, too:"]
+    lines += [f"{_call(*request, function)}" for request in calls]
+    which = f"Result {_ordinal(where)}" if where else "The result"
+    lines.append(f"{which} should be {expected}, but is {got}.")
+    return "\n".join(lines)
+
+
+def _ordinal(where: Place) -> str:
+    return ", ".join(str(key + 1) if isinstance(key, int) else repr(key) for key in where)
+
+
+def _call(message: Mapping[str, Any], values: Any, function: Callable[[str], Any]) -> str:
+    path = str(message.get("path", ""))
+    args, kwargs = values
+    names = list(inspect.signature(function(path)).parameters)
+    parts = [f"{name} = {shown(value)}" for name, value in zip(names, args, strict=False)]
+    parts += [f"{name} = {shown(value)}" for name, value in kwargs.items()]
+    return f"{path.partition('.')[2]}({', '.join(parts)})"
+
+
+def shown(value: object) -> str:
+    """A value as it can be typed."""
+    if isinstance(value, torch.Tensor):
+        return shown(value.tolist())
+    if isinstance(value, bool) or not isinstance(value, float):
+        if isinstance(value, list | tuple):
+            return f"[{', '.join(map(shown, value))}]"
+        if isinstance(value, dict):
+            return f"{{{', '.join(f'{key!r}: {shown(part)}' for key, part in value.items())}}}"
+        return "as returned above" if isinstance(value, Held) else repr(value) if isinstance(value, str) else str(value)
+    return f"{value:.6g}"

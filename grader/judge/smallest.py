@@ -6,7 +6,6 @@ input can be used at all is for the reference to say: where it raises an error, 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,13 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from grader.contract.verdict import SubmissionProblem
-from grader.judge.actor import Script
 from grader.judge.answers import Place, same
 from grader.judge.channel import Budget
-from grader.judge.objects import Held
-from grader.judge.players import RAISED, UNANSWERED, Player
-from grader.judge.student import RemoteObject
+from grader.judge.players import RAISED
+from grader.judge.script import Script
 from grader.judge.values import numbers_of
 
 FEW = 40
@@ -191,136 +187,3 @@ def _shapes(message: Mapping[str, Any], value: object) -> Iterator[tuple[int, ..
     elif isinstance(value, dict | tuple | list) and message["op"] != "patch":
         for part in value.values() if isinstance(value, dict) else value:
             yield from _shapes(message, part)
-
-
-def played(player: Player, heard: Sequence[object], script: Script) -> list[object]:
-    """What a player answers to a script; ``heard`` is what another one answered to it when it was larger.
-
-    An answer that is not given ends it.
-    """
-    known: dict[int, object] = {}
-    answers: list[object] = []
-    for message, values in script.requests:
-        own = {**message, "h": _number(known[message["h"]])} if "h" in message else message
-        try:
-            answer, _ = player.request(own, _with(known, values))
-        except SubmissionProblem:
-            return answers
-        if message["op"] not in UNANSWERED:
-            _learn(heard[len(answers)], answer, known)
-            answers.append(answer)
-    return answers
-
-
-def _number(remote: Any) -> int:
-    number: int = remote.__wire__().number
-    return number
-
-
-def _with(known: Mapping[int, object], value: Any) -> Any:
-    """The values of a request, with the objects of this player for those of the other one."""
-    if isinstance(value, Held):
-        return known[value.number]
-    if isinstance(value, dict):
-        return {key: _with(known, part) for key, part in value.items()}
-    return type(value)(_with(known, part) for part in value) if type(value) in (tuple, list) else value
-
-
-def _learn(heard: object, answer: object, known: dict[int, object]) -> None:
-    """Takes down which object of this player stands for which of the other one."""
-    if isinstance(heard, RemoteObject):
-        known[_number(heard)] = answer
-    elif isinstance(heard, dict) and isinstance(answer, dict):
-        for key in heard.keys() & answer.keys():
-            _learn(heard[key], answer[key], known)
-    elif isinstance(heard, tuple | list) and isinstance(answer, tuple | list):
-        for pair in zip(heard, answer, strict=False):
-            _learn(*pair, known)
-
-
-def alone(script: Script, heard: Sequence[object], place: Place) -> tuple[Script, list[object], Place] | None:
-    """One call of a script, with those before it that made the objects that it is handed; what was heard; the place.
-
-    ``None`` where something else than calls of functions leads there.
-    """
-    at = place[0]
-    asked = [request for request in script.requests if request[0]["op"] not in UNANSWERED]
-    assert isinstance(at, int)
-    needed, kept = set(_held_in(asked[at][1])), [at]
-    for number in reversed(range(at)):
-        made = needed & set(_held_in(heard[number]))
-        if made:
-            kept.append(number)
-            needed |= set(_held_in(asked[number][1]))
-    kept.sort()
-    calls = [asked[number] for number in kept]
-    if any(message["op"] != "call" or "path" not in message or "trace" in message for message, _ in calls):
-        return None
-    if any(message["op"] == "set" for message, _ in script.requests):
-        return None
-    lent = [request for request in script.requests if request[0]["op"] == "patch"]
-    return (
-        replace(script, requests=(*lent, *calls)),
-        [heard[number] for number in kept],
-        (len(kept) - 1, *place[1:]),
-    )
-
-
-def _held_in(value: Any) -> Iterator[int]:
-    if isinstance(value, Held):
-        yield value.number
-    elif isinstance(value, RemoteObject):
-        yield _number(value)
-    elif isinstance(value, dict | tuple | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _held_in(part)
-
-
-# ---- words ---------------------------------------------------------------------------------------------------------
-
-
-def in_words(example: Example, function: Callable[[str], Any]) -> str:
-    """The example as a student reads it; ``function`` finds the reference's function of a path.
-
-    Empty where the answers differ in what an argument is after the call, or in digits that are not shown.
-    """
-    calls = [request for request in example.script.requests if request[0]["op"] != "patch"]
-    where = example.place[1:]
-    if calls[-1][0].get("observe"):
-        if where[:1] != (0,):
-            return ""
-        where = where[1:]
-    expected, got = shown(example.expected), shown(example.got)
-    if expected == got:
-        return ""
-    lines = ["A small input on which it fails, too:"]
-    lines += [f"{_call(*request, function)}" for request in calls]
-    which = f"Result {_ordinal(where)}" if where else "The result"
-    lines.append(f"{which} should be {expected}, but is {got}.")
-    return "\n".join(lines)
-
-
-def _ordinal(where: Place) -> str:
-    return ", ".join(str(key + 1) if isinstance(key, int) else repr(key) for key in where)
-
-
-def _call(message: Mapping[str, Any], values: Any, function: Callable[[str], Any]) -> str:
-    path = str(message.get("path", ""))
-    args, kwargs = values
-    names = list(inspect.signature(function(path)).parameters)
-    parts = [f"{name} = {shown(value)}" for name, value in zip(names, args, strict=False)]
-    parts += [f"{name} = {shown(value)}" for name, value in kwargs.items()]
-    return f"{path.partition('.')[2]}({', '.join(parts)})"
-
-
-def shown(value: object) -> str:
-    """A value as it can be typed."""
-    if isinstance(value, torch.Tensor):
-        return shown(value.tolist())
-    if isinstance(value, bool) or not isinstance(value, float):
-        if isinstance(value, list | tuple):
-            return f"[{', '.join(map(shown, value))}]"
-        if isinstance(value, dict):
-            return f"{{{', '.join(f'{key!r}: {shown(part)}' for key, part in value.items())}}}"
-        return "as returned above" if isinstance(value, Held) else repr(value) if isinstance(value, str) else str(value)
-    return f"{value:.6g}"

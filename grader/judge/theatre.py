@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from grader.contract.assignment import Assignment
-from grader.judge.actor import Actor, Modules, Script
+from grader.judge.actor import Actor, Modules
 from grader.judge.answers import Likeness, Place, repaired, same
 from grader.judge.chaffs import Chaff, changed_texts
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
 from grader.judge.rehearsal import Rehearsal, slipped, variant_of
+from grader.judge.script import Script
 from grader.judge.slips import Slip
 
 PATIENCE, LEAST = 20.0, 0.05

@@ -12,12 +12,12 @@ import torch
 
 from grader.contract.verdict import Explanation, Status, Verdict
 from grader.judge import hints as module
-from grader.judge.actor import Script
 from grader.judge.answers import Likeness
 from grader.judge.chaffs import Chaff
 from grader.judge.fixtures import Part
 from grader.judge.hints import Hints, with_example, with_hint
 from grader.judge.players import Answered
+from grader.judge.script import Script
 from grader.judge.slips import Slip
 from grader.judge.theatre import HintBudget, Ran, Scene
 
