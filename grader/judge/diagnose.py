@@ -31,8 +31,8 @@ def diagnose(expected: object, got: object, sizes: Mapping[str, int] | None = No
     ours, theirs = numbers_of(expected), numbers_of(got)
     if ours is None or theirs is None or Kind.COMPLEX in (ours.kind, theirs.kind) or ours.array.size == 0:
         return ""
-    if ours.kind is Kind.INTEGER and ours.array.size <= 2:
-        return ""  # a count or a label: any two of them have a ratio and a difference
+    if ours.kind is Kind.INTEGER and np.unique(ours.array).size <= 2:
+        return ""  # counts or labels: any two of them have a ratio and a difference
     want, have = ours.as_floats(), theirs.as_floats()
     if not np.isfinite(want).all():
         return ""

@@ -20,7 +20,7 @@ from grader.judge.examples import Examples
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
-from grader.judge.search import Search
+from grader.judge.search import Fit, Search
 from grader.judge.slips import Slip, common_hint, slips_of
 from grader.judge.theatre import HintBudget, Ran, Run, Scene, Theatre, Variant
 
@@ -57,6 +57,7 @@ class Hints:
         self._slips: dict[str, Sequence[Slip]] = {}
         self._seen: dict[str, list[Scene]] = {}  # question -> its checks that failed so far
         self._found: dict[str, list[Variant]] = {}  # question -> mistakes that earlier checks of it showed
+        self._passed: set[str] = set()
         self._in_vain: Counter[str] = Counter()
 
     def improved(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> Verdict:
@@ -71,6 +72,10 @@ class Hints:
             return verdict
         self._left.examples -= 1
         return with_example(verdict, self._examples.example(self._seen[question][0]))
+
+    def passed(self, number: str) -> None:
+        """Takes down that a check was passed: no chaff that has to fail it is a mistake of this submission."""
+        self._passed.add(number)
 
     def hint(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> str:
         """The hint for a check that failed, or an empty string.
@@ -108,33 +113,27 @@ class Hints:
         found = self._explaining(search, verdict.number, question)
         if len({variant.hint for variant in found}) == 1 and found[0] not in self._found.get(question.number, []):
             self._found.setdefault(question.number, []).append(found[0])
-        slips = [variant for variant in found if isinstance(variant, Slip)]
         # A chaff's hint says more than what was seen without it; a slip's says less.
-        return f"{told.hint} {common_hint(slips)}".strip() if slips else found[0].hint if found else ""
+        before_it = told.hint if found and isinstance(found[0], Slip) else ""
+        return f"{before_it} {_hint_of(found)}".strip()
 
     def _explaining(self, search: Search, number: str, question: Question) -> Sequence[Variant]:
         """Chaffs of one hint, or slips of which something can be said."""
-        chaffs = self._chaffs(number, question.function)
+        chaffs, slips = self._chaffs(number, question.function), self._slips_of(question, search.scenes[0])
         # One mistake fails several checks, some of which could not tell it from others by themselves.
-        for known in self._found.get(question.number, []):
-            if (isinstance(known, Slip) or known in chaffs) and search.fitting([known]):
-                return [known]
-        found = search.fitting(chaffs)
-        if len({chaff.hint for chaff in found}) == 1:
-            return found
-        slips: Sequence[Slip] = ()
-        if self._in_vain[question.number] < IN_VAIN:
-            slips = self._slips_of(question.function)
-            slips = slips if search.scenes[0].script.can_be_read else slips[:MOST_REHEARSED]
-        found = search.fitting(slips)
-        if _have_a_hint(found):
-            return found
-        found = search.fitting(chaffs, mixed=True)
-        if len({chaff.hint for chaff in found}) == 1:
-            return found
-        found = search.fitting(slips, mixed=True)
-        if _have_a_hint(found):
-            return found
+        known = [
+            variant
+            for variant in self._found.get(question.number, [])
+            if isinstance(variant, Slip) or variant in chaffs
+        ]
+        for variant in known:
+            if search.fitting([variant], Fit.WHOLE):
+                return [variant]
+        for fit in (Fit.PART, Fit.MIXED):
+            for variants in (chaffs, slips):
+                found = search.fitting(variants, fit)
+                if _hint_of(found):
+                    return found
         self._in_vain[question.number] += 1
         return []
 
@@ -146,17 +145,24 @@ class Hints:
             and chaff.function == function
             and chaff.name not in self._left_out
             and chaff.fails_check(number)
+            and not any(chaff.fails_check(passed) for passed in self._passed)
         ]
 
-    def _slips_of(self, function: str) -> Sequence[Slip]:
-        if function not in self._slips:
-            every = slips_of(function, self._assignment)
-            self._slips[function] = [slip for slip in every if slip.kind not in self._left_out]
-        return self._slips[function]
+    def _slips_of(self, question: Question, scene: Scene) -> Sequence[Slip]:
+        if self._in_vain[question.number] >= IN_VAIN:
+            return ()
+        path = question.function
+        if path not in self._slips:
+            self._slips[path] = [s for s in slips_of(path, self._assignment) if s.kind not in self._left_out]
+        return self._slips[path] if scene.script.can_be_read else self._slips[path][:MOST_REHEARSED]
 
 
-def _have_a_hint(found: Sequence[Variant]) -> bool:
-    return bool(common_hint([slip for slip in found if isinstance(slip, Slip)]))
+def _hint_of(found: Sequence[Variant]) -> str:
+    """What can be said of variants that answer alike; empty where nothing holds for all of them."""
+    slips = [variant for variant in found if isinstance(variant, Slip)]
+    if slips:
+        return common_hint(slips)
+    return found[0].hint if len({variant.hint for variant in found}) == 1 else ""
 
 
 def with_example(verdict: Verdict, example: str) -> Verdict:

@@ -117,8 +117,11 @@ class Judging:
                 status_of(self._run(item, nextitem, Part(lambda: self.understudy, trusted=True))) is Status.PASSED
             )
             reports = [blame_the_answer(report) for report in reports] if sound else reports
-        if self.order.hints and not self._at_home and status_of(reports) is Status.FAILED:
-            self._look_for_hint(item, nextitem, reports, part, answered)
+        if self.order.hints and not self._at_home:
+            if status_of(reports) is Status.FAILED:
+                self._look_for_hint(item, nextitem, reports, part, answered)
+            elif status_of(reports) is Status.PASSED:
+                self.hints.passed(item.stash[ENTRY].number)
         return reports
 
     @property

@@ -67,9 +67,9 @@ def _affine(want: Array, have: Array, agree: Agree) -> str:
         return ""
     spread = want - want.mean()
     factor = float((spread * (have - have.mean())).sum() / (spread * spread).sum())
-    if abs(factor) < 1e-3:
-        return ""
     offset = float((have - factor * want).mean())
+    if abs(factor) < 1e-3 or abs(factor - 1) < 1e-3 or abs(offset) < 1e-3 * float(np.abs(want).max()):
+        return ""
     # Held against what was moved back, as everything is measured on the scale of what is expected.
     if not agree(want, (have - offset) / factor).all():
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from grader.judge.answers import Likeness, say_little, say_something
 from grader.judge.chaffs import Chaff
@@ -14,6 +15,14 @@ DRAWS, DRAWS_WHERE_LITTLE_IS_SAID = 2, 6
 
 VALUES_WHERE_LITTLE_IS_SAID = 3
 """A slip that is known by whole numbers alone has to give so many different answers, as the submission does."""
+
+
+class Fit(Enum):
+    """How much of what is wrong a variant has to explain."""
+
+    WHOLE = "all of it"
+    PART = "what is wrong in some answers, where it is right in the others"
+    MIXED = "what is wrong in some answers, where another mistake may change what it does in others"
 
 
 @dataclass
@@ -33,19 +42,20 @@ class Search:
     before: tuple[Scene, ...]
     _first: dict[str, Likeness | None] = field(default_factory=dict)
 
-    def fitting(self, variants: Sequence[Variant], mixed: bool = False) -> list[Variant]:
+    def fitting(self, variants: Sequence[Variant], fit: Fit) -> list[Variant]:
         """Those that answer as the submission does on independent draws, and are what this check complains of.
 
-        Those that explain all that is wrong come before those that explain a part of it. With ``mixed``, those of which
-        something can be told although another mistake changes other answers of theirs.
+        With :attr:`Fit.PART`, those that explain all that is wrong come before those that explain a part of it.
         """
         possible = [each for each in variants if each.key not in self.theatre.ruled_out]
         liked = [(each, self._first_likeness(each)) for each in possible]
         found = [(each, likeness) for each, likeness in liked if likeness is not None]
-        if mixed:
+        if fit is Fit.MIXED:
             return self._lasting([pair for pair in found if pair[1].mixed])
         whole = self._lasting([pair for pair in found if pair[1].is_whole])
-        return whole or self._lasting([pair for pair in found if not pair[1].is_whole and not pair[1].mixed])
+        if whole or fit is Fit.WHOLE:
+            return whole
+        return self._lasting([pair for pair in found if not pair[1].is_whole and not pair[1].mixed])
 
     def _lasting(self, found: list[tuple[Variant, Likeness]]) -> list[Variant]:
         found = [(each, likeness) for each, likeness in found if self._is_to_blame(likeness)]
@@ -62,9 +72,9 @@ class Search:
             for each, _, now in again:
                 if now is not None and now.shared:
                     seen[each.key].add(_text_of(now))
-        # Of a slip, which nobody wrote down, more is asked: that it shows on other draws, too.
-        least = {each.key: VALUES_WHERE_LITTLE_IS_SAID if each.key in little else DRAWS for each, _ in found}
-        return [each for each, _ in found if isinstance(each, Chaff) or len(seen[each.key]) >= least[each.key]]
+        # Of a slip, which nobody wrote down, more is asked.
+        few = {key for key, texts in seen.items() if len(texts) < VALUES_WHERE_LITTLE_IS_SAID}
+        return [each for each, _ in found if isinstance(each, Chaff) or each.key not in little & few]
 
     def _explains_others(self, variant: Variant) -> bool:
         likenesses = [self.theatre.likeness(variant, scene) for scene in self.before]

@@ -32,7 +32,7 @@ class HintBudget:
 
     Attributes:
         rehearsals: runs of a check in the judge, of some milliseconds each.
-        readings: runs of a variant alone, most of them shorter than a millisecond.
+        readings: slips that are tried, most of them in less than a millisecond.
         repetitions: checks that are run again on another draw, since a variant fitted on the first one.
         repeating_seconds: how long these may take on the clock together: a submission may hang on another draw.
         examples: searches for a smaller input.
@@ -41,17 +41,17 @@ class HintBudget:
     """
 
     rehearsals: int = 200
-    readings: int = 3000
+    readings: int = 2000
     repetitions: int = 30
     repeating_seconds: float = 20.0
     examples: int = 8
-    cpu_seconds: float = 4.0
+    cpu_seconds: float = 8.0
     slowest_seconds: float = 1.0
 
     @property
     def is_left(self) -> bool:
         """Whether anything may still be run."""
-        return self.rehearsals > 0 and self.readings > 0 and self.cpu_seconds > 0
+        return self.rehearsals > 0 and self.cpu_seconds > 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Theatre:
 
         A variant that is wrong where the submission is right is added to ``ruled_out``.
         """
-        if not self._left.is_left:
+        if not self._left.is_left or not self._may_try(variant):
             return None
         with self._modules_of(variant) as modules:
             if modules is None:
@@ -151,13 +151,18 @@ class Theatre:
                 # What a check lends, such as a function that counts its calls, may be all that tells two apart.
                 same_told = scene.heard.more or told == scene.told
                 return self._compared(variant, scene, actor.said) if actor is not None and same_told else None
-            self._left.readings -= 1
             actor = self._rehearsal.new_actor(modules, scene.heard)
             longest = min(LEAST + PATIENCE * scene.heard.cpu_seconds, self._left.cpu_seconds)
             try:
                 return self._compared(variant, scene, actor.perform(scene.script, longest))
             finally:
                 actor.close()
+
+    def _may_try(self, variant: Variant) -> bool:
+        if isinstance(variant, Slip):
+            self._left.readings -= 1
+            return self._left.readings >= 0
+        return True
 
     def is_to_blame(self, places: Collection[Place], scene: Scene) -> bool:
         """Whether the check complains of something else, or of nothing, once what stands at some places is put right.

@@ -174,6 +174,21 @@ def test_what_was_ruled_out_is_not_tried_again(hints) -> None:
     assert hint(made) == "It is two."
 
 
+def test_no_chaff_is_named_that_fails_a_check_which_was_passed(hints) -> None:
+    made = hints([chaff("one")], lambda name, draw: True)
+    made[0].passed("1.2")
+    assert hint(made) == "It is one."
+    made[0].passed("1.1")
+    assert hint(made) == ""
+
+
+def test_a_mistake_that_was_found_is_named_again_only_for_all_that_is_wrong(hints) -> None:
+    made = hints([chaff("one"), chaff("two")], lambda name, draw: name == "one")
+    assert hint(made) == "It is one."
+    made[1].says = lambda name, draw: name == "two" or part_of_it(name, draw)
+    assert hint(made) == "It is two."
+
+
 # ---- slips ---------------------------------------------------------------------------------------------------------
 
 

@@ -64,6 +64,10 @@ def test_few_numbers_are_no_evidence(x: torch.Tensor, mistake: Mistake) -> None:
     assert relation(few.numpy(), mistake(few).numpy(), np.isclose) == ""
 
 
+def test_what_is_almost_right_is_no_other_function(x: torch.Tensor) -> None:
+    assert diagnose(x, 0.99999 * x - 1e-5) == ""
+
+
 def test_a_scalar_that_is_zero_says_so_itself() -> None:
     assert diagnose(torch.tensor(2.5), torch.tensor(0.0)) == ""
 
