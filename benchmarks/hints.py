@@ -1,14 +1,15 @@
 """How often the hint on a wrong submission is right, wrong or absent, on mistakes that no hint was written for.
 
-    python benchmarks/hints.py [a1 a2 a3 a4] [--kinds mutants pairs mixed held-out] [--count 25] [--seed s]
+    python benchmarks/hints.py [a1 a2 a3 a4] [--kinds mutants unlike pairs mixed held-out] [--count 25] [--seed s]
                                [--read TO_READ.txt] [--judged READ.txt]
 
 Each submission is the reference with one mistake or two, graded by the checks of the functions that are changed:
 
     mutants     one generated mutant (those of `grader validate`)
+    unlike      one mutant, while slips of every kind that can make the same change are left out of what is looked for
     pairs       two chaffs, of one function at different places, and of two functions, by turns
     mixed       a chaff and a mutant of one function
-    held-out    one chaff, while its own hint, and every chaff that carries the same, is left out of what is looked for
+    held-out    one chaff, while it and every chaff that carries the same hint are left out
 
 `--count` submissions of each kind are drawn from each assignment. A hint is taken for right without being read where
 a chaff of the submission carries it. What else is said is written to `--read`, with what was changed, for a person to

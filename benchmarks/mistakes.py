@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from itertools import islice
 
 from grader.contract.assignment import Assignment
 from grader.judge.chaffs import Chaff, read_chaffs, texts_of
+from grader.judge.edits import confusions_of, edits_of
 from grader.kit.mutants import mutants, read_equivalent
 from grader.kit.subjects import questions_of
 
@@ -41,7 +43,7 @@ class Wrong:
         texts: module -> its text.
         numbers: the questions whose checks are made.
         right: hints that are right without being read.
-        left_out: names of chaffs that are not looked for.
+        left_out: names of chaffs, and kinds of slips, that are not looked for.
     """
 
     name: str
@@ -95,6 +97,23 @@ class Mistakes:
         """One mutant each."""
         yield from (self._wrong(mistake) for mistake in self._shuffled(self._of_mutants()))
 
+    def unlike(self) -> Iterator[Wrong]:
+        """One mutant each, while slips of every kind that can make the same change are not looked for."""
+        for mistake in self._shuffled(self._of_mutants()):
+            yield self._wrong(mistake, left_out=self._kinds_of(mistake))
+
+    def _kinds_of(self, mutant: Mistake) -> tuple[str, ...]:
+        ((module, edit),) = mutant.edits.items()
+        (path,) = mutant.functions
+        inside = path.partition(".")[2]
+        changed = ast.unparse(definition(with_edits(self._reference[module], [edit]), inside))
+        function, kinds = definition(self._reference[module], inside), set()
+        for change in (*edits_of(function), *confusions_of(function)):
+            with change.made():
+                if ast.unparse(function) == changed:
+                    kinds.add(change.kind)
+        return tuple(sorted(kinds))
+
     def held_out(self) -> Iterator[Wrong]:
         """One chaff each, whose hint, with that of all chaffs of the same hint, is not looked for."""
         for mistake in self._shuffled(self._of_chaffs()):
@@ -139,10 +158,20 @@ class Mistakes:
 
 KINDS: Mapping[str, Callable[[Mistakes], Iterator[Wrong]]] = {
     "mutants": Mistakes.mutants,
+    "unlike": Mistakes.unlike,
     "pairs": Mistakes.pairs,
     "mixed": Mistakes.mixed,
     "held-out": Mistakes.held_out,
 }
+
+
+def definition(text: str, path: str) -> ast.FunctionDef:
+    """The definition of a function or `Class.method` in a text."""
+    node: ast.AST = ast.parse(text)
+    for name in path.split("."):
+        node = next(child for child in ast.iter_child_nodes(node) if getattr(child, "name", "") == name)
+    assert isinstance(node, ast.FunctionDef)
+    return node
 
 
 def edit_between(before: str, after: str) -> Edit:

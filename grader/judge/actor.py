@@ -1,16 +1,12 @@
-"""A variant of the reference that answers what a player is asked, in this process, and a script to ask it again."""
+"""A variant of the reference that answers what a player is asked, in this process."""
 
 from __future__ import annotations
 
 import copy
 import inspect
-import random
-import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -23,6 +19,8 @@ from grader.contract.verdict import StudentError
 from grader.judge.channel import Budget
 from grader.judge.objects import Attribute, Held, StandIn
 from grader.judge.players import RAISED, UNANSWERED, Answered, Enough, Player
+from grader.judge.running import Chance, Overrun, at_most
+from grader.judge.script import Request, Script, kept
 from grader.judge.student import RemoteObject
 
 Modules = Mapping[str, ModuleType]
@@ -32,44 +30,6 @@ NOWHERE = Path("/nowhere")
 
 LONGEST = 2.0
 """CPU-seconds of one call of a variant: arguments may come from answers of the submission, and must not hold us up."""
-
-
-class Overrun(BaseException):
-    """A call of a variant took too long. No ``except Exception`` of a variant stops it."""
-
-
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raises :class:`Overrun` after so many CPU-seconds, where the system has such a clock."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: object) -> None:
-        raise Overrun
-
-    before = signal.signal(signal.SIGVTALRM, ring)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
-@dataclass(frozen=True)
-class Script:
-    """What a check asked of a submission, request by request.
-
-    Attributes:
-        seed: of the player's generators.
-        requests: the requests, each with its values.
-        can_be_read: whether asking a variant the same again needs nothing of the check, such as a function of its own.
-    """
-
-    seed: int
-    requests: tuple[tuple[dict[str, Any], Any], ...]
-    can_be_read: bool
 
 
 class Actor(Player):
@@ -93,7 +53,7 @@ class Actor(Player):
         self._asked_more = False
         self._seed = 0
         self._longest = LONGEST
-        self._requests: list[tuple[dict[str, Any], Any]] = []
+        self._requests: list[Request] = []
         self._held: dict[int, Any] = {}
         self._undo: list[Callable[[], None]] = []
         self._chance = Chance()
@@ -106,7 +66,7 @@ class Actor(Player):
     @property
     def script(self) -> Script:
         """What it was asked."""
-        return Script(self._seed, tuple(self._requests), all(_can_be_read(*request) for request in self._requests))
+        return Script.of(self._seed, self._requests)
 
     def begin(self, seed: int, budget: Budget) -> None:
         """Starts the check with generators of its own. No call may take longer than the budget allows for all."""
@@ -118,14 +78,14 @@ class Actor(Player):
     def request(self, message: dict[str, Any], values: Any = None) -> tuple[Any, dict[str, Any]]:
         """Answers a request with what the submission said. Raises :class:`Enough` where the run can end."""
         if message["op"] in UNANSWERED:
-            self._requests.append((message, _kept(values)))
+            self._requests.append((message, kept(values)))
             self._obey(message, values)
             return True, {}
         if len(self.said) == len(self._heard.first):
             self._asked_more = True
             raise Enough
         heard = self._heard.first[len(self.said)]
-        self._requests.append((message, _kept(values)))
+        self._requests.append((message, kept(values)))
         try:
             self.said.append(self._shown(self._answer(message, values), heard))
         except Exception:  # noqa: BLE001 - a wrong variant, on arguments that a submission chose, may raise anything
@@ -159,7 +119,7 @@ class Actor(Player):
         if operation != "call":
             raise ValueError(f"a variant cannot do {operation}")
         target, (args, kwargs) = self._target(message), self._own(values)
-        with self._chance, _at_most(self._longest), warnings.catch_warnings():
+        with self._chance, at_most(self._longest), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = target(*args, **kwargs)
         return (result, tuple(args)) if message.get("observe") else result
@@ -251,60 +211,3 @@ class Actor(Player):
         """Takes back what was patched: the variant is used again."""
         while self._undo:
             self._undo.pop()()
-
-
-def _kept(value: Any) -> Any:
-    """The values of a request as they are now: a check may go on to change what it sent."""
-    wire = getattr(value, "__wire__", None)
-    value = wire() if wire is not None else value
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    if isinstance(value, dict):
-        return {key: _kept(part) for key, part in value.items()}
-    if type(value) in (tuple, list):
-        return type(value)(_kept(part) for part in value)
-    return value.copy() if isinstance(value, np.ndarray) else value
-
-
-_PLAIN = (torch.Tensor, np.ndarray, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
-
-
-def _can_be_read(message: Mapping[str, Any], value: Any) -> bool:
-    """Whether a request holds nothing of the check's own: only the reference is lent without asking for parameters."""
-    if message["op"] == "patch":
-        return "parameters" not in message
-    if isinstance(value, dict):
-        return all(_can_be_read(message, part) for part in value.values())
-    if isinstance(value, tuple | list):
-        return all(_can_be_read(message, part) for part in value)
-    return isinstance(value, (*_PLAIN, Held, Attribute))
-
-
-class Chance:
-    """Generators of a run's own in the place of the global ones, while it is entered."""
-
-    def __init__(self) -> None:
-        self._states = _states()
-
-    def __enter__(self) -> None:
-        before = _states()
-        _restore(self._states)
-        self._states = before
-
-    def __exit__(self, *_: object) -> None:
-        after = _states()
-        _restore(self._states)
-        self._states = after
-
-
-States = tuple[torch.Tensor, Any, Any]
-
-
-def _states() -> States:
-    return torch.get_rng_state(), np.random.get_state(), random.getstate()
-
-
-def _restore(states: States) -> None:
-    torch.set_rng_state(states[0])
-    np.random.set_state(states[1])
-    random.setstate(states[2])

@@ -115,6 +115,14 @@ def _parts(one: object, other: object) -> list[tuple[object, tuple[object, objec
     return None
 
 
+def places_that_differ(answers: Sequence[object], right: Sequence[object]) -> list[Place]:
+    """Where answers are not those of the reference."""
+    found = Likeness()
+    for at, (heard, correct) in enumerate(zip(answers, right, strict=True)):
+        found.takes((at,), heard, correct, correct)
+    return found.unexplained
+
+
 def repaired(place: Place, heard: object, right: object, places: Collection[Place]) -> object:
     """An answer of the submission with what stands at some places put right."""
     if place in places:

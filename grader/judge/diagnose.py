@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.judge.relations import relation, relation_of_lines
 from grader.judge.tolerance import generous, precision_of, scale_of
 from grader.judge.values import Kind, numbers_of
 
 Array = NDArray[Any]
 Agree = Callable[[Array, Array], Array]
 _LARGEST_NICE = 100
+_BELIEVED = ((1, False), (2, False), (2, True))
+"""Factors that one or two numbers are enough for: -1, 2 and 1/2; any two numbers have some ratio."""
 
 
 def diagnose(expected: object, got: object, sizes: Mapping[str, int] | None = None, dtype: str | None = None) -> str:
@@ -28,8 +31,8 @@ def diagnose(expected: object, got: object, sizes: Mapping[str, int] | None = No
     ours, theirs = numbers_of(expected), numbers_of(got)
     if ours is None or theirs is None or Kind.COMPLEX in (ours.kind, theirs.kind) or ours.array.size == 0:
         return ""
-    if ours.kind is Kind.INTEGER and ours.array.size <= 2:
-        return ""  # a count or a label: any two of them have a ratio and a difference
+    if ours.kind is Kind.INTEGER and np.unique(ours.array).size <= 2:
+        return ""  # counts or labels: any two of them have a ratio and a difference
     want, have = ours.as_floats(), theirs.as_floats()
     if not np.isfinite(want).all():
         return ""
@@ -53,11 +56,12 @@ def _compare(want: Array, have: Array, agree: Agree, sizes: Mapping[str, int]) -
     if right.all():
         return ""
     if not have.any():
-        return "It is zero everywhere."
+        return "It is zero everywhere." if have.ndim else ""  # of one number the message says so itself
     factor = constant_factor(want, have, agree)
-    if factor is not None:
+    if factor is not None and (want.size > 2 or _nice(factor) in _BELIEVED or _size_named(abs(factor), sizes)):
         return factor_sentence(factor, sizes)
-    return _offset(want, have, agree) or _misplaced(want, have, right, agree) or _rows(right)
+    simple = _offset(want, have, agree) or relation(want, have, agree) or _misplaced(want, have, right, agree)
+    return simple or _rows(right) or relation_of_lines(want, have, agree)
 
 
 def not_finite_sentence(have: Array) -> str:
@@ -156,12 +160,29 @@ def factor_sentence(factor: float, sizes: Mapping[str, int]) -> str:
 
 
 def _size_named(factor: float, sizes: Mapping[str, int]) -> str:
-    for name, size in sizes.items():
-        if size > 1 and abs(factor - size) <= 1e-5 * size:
-            return f" {name} is {size}: is a division by {name} missing?"
-        if size > 1 and abs(factor * size - 1) <= 1e-5:
-            return f" {name} is {size}: is there one division by {name} too many?"
-    return ""
+    """What sizes of the problem say about a factor, where they say one thing only."""
+    known = {name: size for name, size in sizes.items() if size > 1}
+    said: list[str] = []
+    for name, size in known.items():
+        said += [
+            f" {name} is {size}: {question}"
+            for value, question in (
+                (size, f"is a division by {name} missing?"),
+                (1 / size, f"is there one division by {name} too many?"),
+                (size * size, f"is it multiplied by {name} where it has to be divided?"),
+            )
+            if _equal(factor, value)
+        ]
+        said += [
+            f" {name} is {size}, {other} is {divisor}: is it divided by {other}, and not by {name}?"
+            for other, divisor in known.items()
+            if divisor != size and _equal(factor, size / divisor)
+        ]
+    return said[0] if len(said) == 1 else ""
+
+
+def _equal(factor: float, value: float) -> bool:
+    return abs(factor - value) <= 1e-5 * value
 
 
 def _misplaced(want: Array, have: Array, right: Array, agree: Agree) -> str:

@@ -11,22 +11,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from grader.contract.assignment import Assignment, Question
 from grader.contract.verdict import Status, Verdict
-from grader.judge.answers import Likeness, say_little, say_something
 from grader.judge.chaffs import Chaff, known_chaffs
+from grader.judge.examples import Examples
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
+from grader.judge.search import Fit, Search
 from grader.judge.slips import Slip, common_hint, slips_of
 from grader.judge.theatre import HintBudget, Ran, Run, Scene, Theatre, Variant
-
-DRAWS, DRAWS_WHERE_LITTLE_IS_SAID = 2, 6
-
-VALUES_WHERE_LITTLE_IS_SAID = 3
-"""A slip that is known by whole numbers alone has to give so many different answers, as the submission does."""
 
 MOST_REHEARSED = 50
 """So many slips are tried where each of them takes a run of the check."""
@@ -57,10 +53,29 @@ class Hints:
         self._left = budget or HintBudget()
         self._left_out = frozenset(left_out)
         self._theatre = Theatre(order, assignment, self._left)
+        self._examples = Examples(self._theatre)
         self._slips: dict[str, Sequence[Slip]] = {}
         self._seen: dict[str, list[Scene]] = {}  # question -> its checks that failed so far
         self._found: dict[str, list[Variant]] = {}  # question -> mistakes that earlier checks of it showed
+        self._passed: set[str] = set()
         self._in_vain: Counter[str] = Counter()
+
+    def improved(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> Verdict:
+        """The verdict on a check that failed, with a hint and a small input on which it fails, as far as there are.
+
+        A small input is searched for the first check of a question that fails. Arguments as for :meth:`hint`.
+        """
+        question = verdict.number.rpartition(".")[0]
+        first = question not in self._seen
+        verdict = with_hint(verdict, self.hint(verdict, part, answered, run))
+        if not first or question not in self._seen or self._left.examples <= 0:
+            return verdict
+        self._left.examples -= 1
+        return with_example(verdict, self._examples.example(self._seen[question][0]))
+
+    def passed(self, number: str) -> None:
+        """Takes down that a check was passed: no chaff that has to fail it is a mistake of this submission."""
+        self._passed.add(number)
 
     def hint(self, verdict: Verdict, part: Part, answered: Answered, run: Run) -> str:
         """The hint for a check that failed, or an empty string.
@@ -93,31 +108,33 @@ class Hints:
         if scene is None or scene.is_right:
             return ""
         before = self._seen.setdefault(question.number, [])
-        search = _Search(self._theatre, self._left, [scene], tuple(before))
+        search = Search(self._theatre, self._left, [scene], tuple(before))
         before.append(scene)
         found = self._explaining(search, verdict.number, question)
         if len({variant.hint for variant in found}) == 1 and found[0] not in self._found.get(question.number, []):
             self._found.setdefault(question.number, []).append(found[0])
-        slips = [variant for variant in found if isinstance(variant, Slip)]
         # A chaff's hint says more than what was seen without it; a slip's says less.
-        return f"{told.hint} {common_hint(slips)}".strip() if slips else found[0].hint if found else ""
+        before_it = told.hint if found and isinstance(found[0], Slip) else ""
+        return f"{before_it} {_hint_of(found)}".strip()
 
-    def _explaining(self, search: _Search, number: str, question: Question) -> Sequence[Variant]:
+    def _explaining(self, search: Search, number: str, question: Question) -> Sequence[Variant]:
         """Chaffs of one hint, or slips of which something can be said."""
-        chaffs = self._chaffs(number, question.function)
+        chaffs, slips = self._chaffs(number, question.function), self._slips_of(question, search.scenes[0])
         # One mistake fails several checks, some of which could not tell it from others by themselves.
-        for known in self._found.get(question.number, []):
-            if (isinstance(known, Slip) or known in chaffs) and search.fitting([known]):
-                return [known]
-        found = search.fitting(chaffs)
-        if len({chaff.hint for chaff in found}) == 1:
-            return found
-        if self._in_vain[question.number] < IN_VAIN:
-            slips = self._slips_of(question.function)
-            found = search.fitting(slips if search.scenes[0].script.can_be_read else slips[:MOST_REHEARSED])
-            if common_hint([slip for slip in found if isinstance(slip, Slip)]):
-                return found
-            self._in_vain[question.number] += 1
+        known = [
+            variant
+            for variant in self._found.get(question.number, [])
+            if isinstance(variant, Slip) or variant in chaffs
+        ]
+        for variant in known:
+            if search.fitting([variant], Fit.WHOLE):
+                return [variant]
+        for fit in (Fit.PART, Fit.MIXED):
+            for variants in (chaffs, slips):
+                found = search.fitting(variants, fit)
+                if _hint_of(found):
+                    return found
+        self._in_vain[question.number] += 1
         return []
 
     def _chaffs(self, number: str, function: str) -> list[Chaff]:
@@ -128,103 +145,32 @@ class Hints:
             and chaff.function == function
             and chaff.name not in self._left_out
             and chaff.fails_check(number)
+            and not any(chaff.fails_check(passed) for passed in self._passed)
         ]
 
-    def _slips_of(self, function: str) -> Sequence[Slip]:
-        if function not in self._slips:
-            every = slips_of(function, self._assignment)
-            self._slips[function] = [slip for slip in every if slip.kind not in self._left_out]
-        return self._slips[function]
+    def _slips_of(self, question: Question, scene: Scene) -> Sequence[Slip]:
+        if self._in_vain[question.number] >= IN_VAIN:
+            return ()
+        path = question.function
+        if path not in self._slips:
+            self._slips[path] = [s for s in slips_of(path, self._assignment) if s.kind not in self._left_out]
+        return self._slips[path] if scene.script.can_be_read else self._slips[path][:MOST_REHEARSED]
 
 
-@dataclass
-class _Search:
-    """The search for what explains one check that failed.
-
-    Attributes:
-        theatre: runs variants.
-        left: what may be spent.
-        scenes: the check, on its own draw first.
-        before: other checks of its question that failed.
-    """
-
-    theatre: Theatre
-    left: HintBudget
-    scenes: list[Scene]
-    before: tuple[Scene, ...]
-
-    def fitting(self, variants: Sequence[Variant]) -> list[Variant]:
-        """Those that answer as the submission does on independent draws, and are what this check complains of.
-
-        Those that explain all that is wrong come before those that explain a part of it, and these before those of
-        which something can be told although another mistake changes other answers of theirs.
-        """
-        possible = [each for each in variants if each.key not in self.theatre.ruled_out]
-        liked = [(each, self._likeness(each, self.scenes[0])) for each in possible]
-        found = [(each, likeness) for each, likeness in liked if likeness is not None]
-        whole = [pair for pair in found if pair[1].is_whole]
-        part = [pair for pair in found if not pair[1].is_whole and not pair[1].mixed]
-        mixed = [pair for pair in found if pair[1].mixed]
-        return next((lasting for lasting in map(self._lasting, (whole, part, mixed)) if lasting), [])
-
-    def _lasting(self, found: list[tuple[Variant, Likeness]]) -> list[Variant]:
-        found = [(each, likeness) for each, likeness in found if self._is_to_blame(likeness)]
-        little = {each.key for each, likeness in found if say_little(list(likeness.shared.values()))}
-        # Few whole numbers may agree whatever the mistake is: then it has to explain all that is known.
-        found = [pair for pair in found if pair[0].key not in little or self._explains_others(pair[0])]
-        seen = {each.key: {_text_of(likeness)} for each, likeness in found}
-        for number in range(1, DRAWS_WHERE_LITTLE_IS_SAID if little else DRAWS):
-            scene = self._scene(number) if found else None
-            if scene is None:
-                return []
-            again = [(*pair, self.theatre.likeness(pair[0], scene)) for pair in found]
-            found = [(each, first) for each, first, now in again if now is not None and _fits_as_before(first, now)]
-            for each, _, now in again:
-                if now is not None and now.shared:
-                    seen[each.key].add(_text_of(now))
-        # Of a slip, which nobody wrote down, more is asked: that it shows on other draws, too.
-        least = {each.key: VALUES_WHERE_LITTLE_IS_SAID if each.key in little else DRAWS for each, _ in found}
-        return [each for each, _ in found if isinstance(each, Chaff) or len(seen[each.key]) >= least[each.key]]
-
-    def _explains_others(self, variant: Variant) -> bool:
-        likenesses = [self.theatre.likeness(variant, scene) for scene in self.before]
-        return all(likeness is not None and likeness.is_whole for likeness in likenesses)
-
-    def _likeness(self, variant: Variant, scene: Scene) -> Likeness | None:
-        likeness = self.theatre.likeness(variant, scene)
-        if likeness is None or not likeness.shared:
-            return None
-        enough = isinstance(variant, Chaff) or say_something(list(likeness.shared.values()))
-        return likeness if enough else None
-
-    def _is_to_blame(self, likeness: Likeness) -> bool:
-        return likeness.is_whole or self.theatre.is_to_blame(likeness.shared, self.scenes[0])
-
-    def _scene(self, number: int) -> Scene | None:
-        """The check on another draw."""
-        if len(self.scenes) <= number:
-            if self.left.repetitions <= 0 or self.left.repeating_seconds <= 0:
-                return None
-            first = self.scenes[0]
-            self.left.repetitions -= 1
-            part, began = replace(first.part, draw=f" draw {number + 1}"), time.monotonic()
-            again = first.run(part)
-            self.left.repeating_seconds -= time.monotonic() - began
-            scene = self.theatre.scene(part, again, first.run)
-            if scene is None:
-                return None
-            self.scenes.append(scene)
-        return self.scenes[number]
+def _hint_of(found: Sequence[Variant]) -> str:
+    """What can be said of variants that answer alike; empty where nothing holds for all of them."""
+    slips = [variant for variant in found if isinstance(variant, Slip)]
+    if slips:
+        return common_hint(slips)
+    return found[0].hint if len({variant.hint for variant in found}) == 1 else ""
 
 
-def _fits_as_before(first: Likeness, now: Likeness) -> bool:
-    """Whether what explained everything on one draw does so on another."""
-    return now.is_whole or not first.is_whole
-
-
-def _text_of(likeness: Likeness) -> str:
-    """What a variant and a submission answered alike, as text by which it can be told from other answers."""
-    return repr(sorted((str(place), str(value)) for place, value in likeness.shared.items()))
+def with_example(verdict: Verdict, example: str) -> Verdict:
+    """The verdict with a smaller input below the difference that it shows."""
+    if not example or verdict.explanation is None:
+        return verdict
+    difference = f"{verdict.explanation.difference}\n{example}".strip()
+    return replace(verdict, explanation=replace(verdict.explanation, difference=difference))
 
 
 def with_hint(verdict: Verdict, hint: str) -> Verdict:

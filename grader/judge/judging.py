@@ -19,7 +19,7 @@ from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdi
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
 from grader.judge.fixtures import ANSWERED, ENTRY, PART, PLAY, Fixtures, Part
-from grader.judge.hints import Hints, with_hint
+from grader.judge.hints import Hints
 from grader.judge.home import left_out
 from grader.judge.order import Order, understudy_of
 from grader.judge.outcome import grader_error, verdict_of
@@ -117,8 +117,11 @@ class Judging:
                 status_of(self._run(item, nextitem, Part(lambda: self.understudy, trusted=True))) is Status.PASSED
             )
             reports = [blame_the_answer(report) for report in reports] if sound else reports
-        if self.order.hints and not self._at_home and status_of(reports) is Status.FAILED:
-            self._look_for_hint(item, nextitem, reports, part, answered)
+        if self.order.hints and not self._at_home:
+            if status_of(reports) is Status.FAILED:
+                self._look_for_hint(item, nextitem, reports, part, answered)
+            elif status_of(reports) is Status.PASSED:
+                self.hints.passed(item.stash[ENTRY].number)
         return reports
 
     @property
@@ -141,8 +144,7 @@ class Judging:
         for report in reports:
             verdict = verdict_in(report)
             if verdict is not None and report.when == "call":
-                hint = self.hints.hint(verdict, part, answered, run)
-                put(report, with_hint(verdict, hint))
+                put(report, self.hints.improved(verdict, part, answered, run))
 
     def _run(self, item: pytest.Item, nextitem: pytest.Item | None, part: Part) -> list[pytest.TestReport]:
         item.stash[PART] = part

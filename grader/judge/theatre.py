@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from grader.contract.assignment import Assignment
-from grader.judge.actor import Actor, Modules, Script
+from grader.judge.actor import Actor, Modules
 from grader.judge.answers import Likeness, Place, repaired, same
 from grader.judge.chaffs import Chaff, changed_texts
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
 from grader.judge.rehearsal import Rehearsal, slipped, variant_of
+from grader.judge.script import Script
 from grader.judge.slips import Slip
 
 PATIENCE, LEAST = 20.0, 0.05
@@ -31,24 +32,26 @@ class HintBudget:
 
     Attributes:
         rehearsals: runs of a check in the judge, of some milliseconds each.
-        readings: runs of a variant alone, most of them shorter than a millisecond.
+        readings: slips that are tried, most of them in less than a millisecond.
         repetitions: checks that are run again on another draw, since a variant fitted on the first one.
         repeating_seconds: how long these may take on the clock together: a submission may hang on another draw.
+        examples: searches for a smaller input.
         cpu_seconds: computing time of the judge.
         slowest_seconds: a check whose first answers took longer gets no hint, since runs of variants take as long.
     """
 
     rehearsals: int = 200
-    readings: int = 3000
+    readings: int = 2000
     repetitions: int = 30
     repeating_seconds: float = 20.0
-    cpu_seconds: float = 4.0
+    examples: int = 8
+    cpu_seconds: float = 8.0
     slowest_seconds: float = 1.0
 
     @property
     def is_left(self) -> bool:
         """Whether anything may still be run."""
-        return self.rehearsals > 0 and self.readings > 0 and self.cpu_seconds > 0
+        return self.rehearsals > 0 and self.cpu_seconds > 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ class Theatre:
         return Rehearsal(self._order, self._assignment)
 
     @cached_property
-    def _reference(self) -> Modules:
+    def reference(self) -> Modules:
+        """The reference's modules."""
         return variant_of(self._assignment, {})
 
     @cached_property
@@ -127,7 +131,7 @@ class Theatre:
 
     def scene(self, part: Part, ran: Ran, run: Run) -> Scene | None:
         """A check that was run on a draw; ``None`` where it does not ask in the same way once more."""
-        actor, _ = self._rehearsed(self._reference, ran.answered, part, run)
+        actor, _ = self._rehearsed(self.reference, ran.answered, part, run)
         if actor is None or not actor.complete:
             return None
         return Scene(run, part, ran.told, ran.answered, actor.script, tuple(actor.said))
@@ -137,7 +141,7 @@ class Theatre:
 
         A variant that is wrong where the submission is right is added to ``ruled_out``.
         """
-        if not self._left.is_left:
+        if not self._left.is_left or not self._may_try(variant):
             return None
         with self._modules_of(variant) as modules:
             if modules is None:
@@ -147,13 +151,18 @@ class Theatre:
                 # What a check lends, such as a function that counts its calls, may be all that tells two apart.
                 same_told = scene.heard.more or told == scene.told
                 return self._compared(variant, scene, actor.said) if actor is not None and same_told else None
-            self._left.readings -= 1
             actor = self._rehearsal.new_actor(modules, scene.heard)
             longest = min(LEAST + PATIENCE * scene.heard.cpu_seconds, self._left.cpu_seconds)
             try:
                 return self._compared(variant, scene, actor.perform(scene.script, longest))
             finally:
                 actor.close()
+
+    def _may_try(self, variant: Variant) -> bool:
+        if isinstance(variant, Slip):
+            self._left.readings -= 1
+            return self._left.readings >= 0
+        return True
 
     def is_to_blame(self, places: Collection[Place], scene: Scene) -> bool:
         """Whether the check complains of something else, or of nothing, once what stands at some places is put right.
@@ -165,8 +174,16 @@ class Theatre:
         answers = [
             repaired((at,), *both, places) for at, both in enumerate(zip(scene.heard.first, scene.right, strict=True))
         ]
-        _, now = self._rehearsed(self._reference, replace(scene.heard, first=tuple(answers)), scene.part, scene.run)
+        _, now = self._rehearsed(self.reference, replace(scene.heard, first=tuple(answers)), scene.part, scene.run)
         return now is not None and _without_numbers(now) != _without_numbers(scene.told)
+
+    def answers(self, script: Script, heard: Answered) -> list[object]:
+        """The reference's answers to a script; ``heard`` tells what of them stays in a player."""
+        actor = self._rehearsal.new_actor(self.reference, heard)
+        try:
+            return list(actor.perform(script, LEAST))
+        finally:
+            actor.close()
 
     def _rehearsed(self, modules: Modules, heard: Answered, part: Part, run: Run) -> tuple[Actor | None, str | None]:
         """The variant after a run of the check in which it heard ``heard``, and what the check said."""
@@ -210,6 +227,10 @@ class Theatre:
                 return None
             count += 1
         return found if count == len(scene.heard.first) else None
+
+
+def _alike(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(same, some, others))
 
 
 def _without_numbers(text: str) -> str:

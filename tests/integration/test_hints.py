@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +75,7 @@ def course(with_chaffs: Callable[[str], Course]) -> Course:
 
 
 @pytest.fixture
-def graded(course: Course, address: Path, tmp_path: Path):
+def graded(course: Course, address: Path, tmp_path: Path, differences: dict[str, str]):
     """``graded((file, old, new), ...)``: the hints, by number, on the reference with these replacements."""
 
     def grade(*changes: tuple[str, str, str]) -> dict[str, str]:
@@ -88,9 +89,21 @@ def graded(course: Course, address: Path, tmp_path: Path):
         setting = Setting(course.root, course.assignment("warmup"), Options(seed="s"), address)
         finished = next(each for each in Run([job], setting, 1) if each is not None)
         assert not finished.grader_failed, finished.log
-        return {verdict.number: hint_of(verdict) for verdict in from_json(job.report.read_text()).verdicts}
+        verdicts = from_json(job.report.read_text()).verdicts
+        differences.update({verdict.number: difference_of(verdict) for verdict in verdicts})
+        return {verdict.number: hint_of(verdict) for verdict in verdicts}
 
     return grade
+
+
+@pytest.fixture
+def differences() -> dict[str, str]:
+    """What was said about differences, by number, when something was graded."""
+    return {}
+
+
+def difference_of(verdict: Verdict) -> str:
+    return verdict.explanation.difference if verdict.explanation is not None else ""
 
 
 def hint_of(verdict: Verdict) -> str:
@@ -135,3 +148,23 @@ def test_a_chaff_that_cannot_be_used_is_passed_over(graded, course) -> None:
     path.write_text(CHAFFS.replace('old = "(x * y).sum()"\nnew = "(x * y).sum() / 2"', 'old = "no such"\nnew = "x"'))
     hints = graded(("vectors.py", "return (x * y).sum()", "return 2 * (x * y).sum()"))
     assert hints["1.1"] == "Each product is counted twice."
+
+
+def test_a_mistake_that_nobody_wrote_down_is_recognised(graded) -> None:
+    hints = graded(("vectors.py", "return x / torch.sqrt(dot(x, x))", "return (dot(x, x) ** 0.5) * x"))
+    assert "Look for a product and a division that are mixed up: a right function" in hints["3.1"]
+
+
+def test_a_small_input_on_which_it_fails_is_shown_once_in_a_question(graded, differences) -> None:
+    graded(("vectors.py", "(x * y).sum()", "(x * y)[:-1].sum()"))
+    shown = [text for number, text in differences.items() if number.startswith("1.") and "A small input" in text]
+    assert len(shown) == 1
+    *_, call, told = shown[0].splitlines()
+    # One pair of entries is the fewest of which the last can be forgotten.
+    assert re.fullmatch(r"dot\(x = \[[-\d.]+\], y = \[[-\d.]+\]\)", call)
+    assert told.endswith("but is 0.")
+
+
+def test_no_input_of_a_hidden_check_is_shown(graded, differences) -> None:
+    graded(("vectors.py", "(X * X).sum(dim=1).sqrt()", "(X * X).sum(dim=1).sqrt() * (1 if len(X) < 6 else 2)"))
+    assert not any("A small input" in differences[number] for number in differences if number == "2.2")

@@ -298,8 +298,13 @@ def test_axes_in_another_order_are_told(draw: Draw) -> None:
 
 def test_a_single_number_is_no_evidence_for_a_factor():
     assert diagnose(2.0, 3.1) == ""
-    assert diagnose(2.0, 6.0) == "It is 3 times what is expected everywhere."
+    assert diagnose(2.0, 6.0) == ""
+    assert diagnose(2.0, 4.0) == "It is 2 times what is expected everywhere."
+    assert (
+        diagnose(2.0, 6.0, {"N": 3}) == "It is 3 times what is expected everywhere. N is 3: is a division by N missing?"
+    )
     assert diagnose(4, 20) == ""
+    assert diagnose(torch.tensor([3, 3, 3]), torch.tensor([6, 6, 6])) == ""
 
 
 def test_the_transpose_of_another_shape(draw):
