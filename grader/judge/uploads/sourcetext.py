@@ -16,6 +16,7 @@ from grader.judge.uploads.notebooks import without_ipython
 
 _COOKIE = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
 _BLANK = re.compile(r"^[ \t\f]*(?:#.*)?$")
+_SHELL_LINE = re.compile(r"^[ \t]*[!%]", re.MULTILINE)
 _FORMATTED = re.compile(r"(?i)\b(?:f|fr|rf)['\"]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # The escape at the end tells encodings that read code out of what looks like a comment.
@@ -107,6 +108,8 @@ def normalised(raw: bytes) -> SourceText:
 
 def _without_shell(text: str) -> str:
     """``text`` without lines for IPython, where Python refuses it for one of them and takes the rest."""
+    if not _SHELL_LINE.search(text):
+        return text
     fault = parse(text)
     if not isinstance(fault, Fault) or not fault.text.lstrip().startswith(("!", "%")):
         return text
