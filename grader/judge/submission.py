@@ -45,6 +45,7 @@ __all__ = ["Fault", "IntakeError", "IntakeLimits", "Remark", "Source", "Submissi
 
 _DEFAULT_LIMITS = IntakeLimits()
 _TOP = PurePosixPath()
+_FOR_IPYTHON = "Lines such as !pip or %matplotlib were left out: Python itself would refuse the file for them."
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,8 @@ def _source_of_file(choice: Choice, library: Library, shelf: Shelf) -> Source:
     read = normalised(library.texts[choice.path])
     names = library.names(choice.path)
     fault = read.fault or (names if isinstance(names, Fault) else None)
-    return Source(shelf.files[choice.path], read.data, shown(str(choice.path)), choice.notes, fault)
+    notes = (*choice.notes, _FOR_IPYTHON) if choice.path in shelf.shortened else choice.notes
+    return Source(shelf.files[choice.path], read.data, shown(str(choice.path)), notes, fault)
 
 
 def _source_of_notebook(choice: Choice, module: NotebookModule, wanted: Wanted, shelf: Shelf) -> Source | None:

@@ -260,3 +260,34 @@ def test_the_digest_depends_on_names_and_bytes_alone(tmp_path):
     assert base != digest("three", {"knn.py": KNN, "c.py": "b"})
     assert base != digest("four", {"knn.py": KNN, "b.py": "c"})
     assert len(base) == 64
+
+
+def test_a_script_with_a_line_for_the_shell_is_read_without_it(tmp_path: Path) -> None:
+    upload = tmp_path / "knn.py"
+    upload.write_text(
+        "!pip install torch\ntext = '''\n!not this\n'''\n\n\ndef distances():\n    %time x = 1\n    return 3 % 2\n"
+    )
+    source = intake(upload, WANTED, tmp_path / "in").modules["knn"]
+    assert source.fault is None
+    assert source.text.startswith(
+        b"pass\ntext = '''\n!not this\n'''\n\n\ndef distances():\n    pass\n    return 3 % 2\n"
+    )
+    assert any("!pip" in note for note in source.notes)
+
+
+def test_what_is_no_python_even_without_such_lines_stays_as_it_is(tmp_path: Path) -> None:
+    upload = tmp_path / "knn.py"
+    upload.write_text("!pip install torch\ndef distances(:\n    pass\n")
+    source = intake(upload, WANTED, tmp_path / "in").modules["knn"]
+    assert source.fault is not None and source.fault.line == 1 and source.notes == ()
+
+
+def test_a_copy_beside_the_file_is_mentioned(tmp_path: Path) -> None:
+    upload = tmp_path / "up"
+    upload.mkdir()
+    for name in ("knn.py", "knn (1).py", "knn_notes.py"):
+        text = "x = 1\n" if name == "knn_notes.py" else "def distances(): pass\ndef predict(): pass\n"
+        (upload / name).write_text(text)
+    source = intake(upload, WANTED, tmp_path / "in").modules["knn"]
+    assert source.origin == "knn.py"
+    assert source.notes == ("knn (1).py defines the same; knn.py counts. Hand in the one that you mean.",)

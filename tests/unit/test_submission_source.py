@@ -76,10 +76,11 @@ def test_an_undecodable_byte_is_located():
     assert fault is not None and fault.line == 2 and fault.text == "y = '\\xe9'"
 
 
-@given(st.binary(max_size=60) | st.text(alphabet=" #\tcoding:=-utf8latin1\r\n\ufeff\fé'", max_size=60).map(str.encode))
+@given(st.binary(max_size=60) | st.text(alphabet=" #\tcoding:=-utf8latin1\r\n\ufeff\fé'!%", max_size=60).map(str.encode))
 def test_normalising_never_raises_and_twice_is_once(raw):
     once = normalised(raw)
-    assert normalised(once.data) == once
+    twice = normalised(once.data)
+    assert (twice.data, twice.fault) == (once.data, once.fault)
     if once.fault is None:
         once.data.decode()
 

@@ -116,11 +116,13 @@ class Shelf:
         root: the folder.
         budget: what this intake has cost so far.
         files: kept files: relative path -> file.
+        shortened: those of them from which lines for IPython were taken out.
     """
 
     def __init__(self, root: Path, budget: Budget) -> None:
         self.root = root
         self.files: dict[PurePosixPath, Path] = {}
+        self.shortened: set[PurePosixPath] = set()
         self.budget = budget
         self._spellings: dict[str, PurePosixPath] = {}
         self._folders: dict[str, PurePosixPath] = {}
@@ -223,7 +225,10 @@ class Shelf:
         target = self.root.joinpath(*path.parts)
         _make_folders(self.root, path.parent)
         if kind_of(path.name) is Kind.SOURCE:
-            chunks = [normalised(b"".join(chunks)).data]
+            source = normalised(b"".join(chunks))
+            chunks = [source.data]
+            if source.shortened:
+                self.shortened.add(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with open(os.open(target, flags, _FILE_MODE), "wb") as file, ExitStack() as undo:
             undo.callback(target.unlink)

@@ -152,7 +152,16 @@ def _named(wanted: Wanted, library: Library, crowd: Counter[PurePosixPath]) -> C
     if others:
         listed = ", ".join(shown(str(path)) for path in others[:3])
         notes.append(f"There are {len(found)} files of the name {name}: {shown(str(best))} counts, {listed} not.")
+    for path in _copies(best, wanted, library)[:3]:
+        notes.append(f"{shown(str(path))} defines the same; {shown(str(best))} counts. Hand in the one that you mean.")
     return Choice(best, renamed, tuple(notes))
+
+
+def _copies(best: PurePosixPath, wanted: Wanted, library: Library) -> list[PurePosixPath]:
+    """Files beside the chosen one with its name and a little more, such as ``knn (1).py``, that define the same."""
+    stem = best.stem.casefold()
+    alike = [path for path in library.texts if path.parent == best.parent and path.stem.casefold().startswith(stem)]
+    return sorted(path for path in alike if path.name != best.name and wanted.mostly_in(library.defined(path)))
 
 
 def _by_content(

@@ -117,7 +117,7 @@ def python_of(cell: Cell) -> str:
     name, _, body = _cell_magic(cell.text)
     if name and name not in _TRANSPARENT:
         return ""
-    plain = "\n".join(_without_ipython(body))
+    plain = without_ipython(body)
     # Like IPython, forgive a cell that is indented as a whole; and leave strings in other cells as they are.
     return textwrap.dedent(plain) if plain.lstrip("\n").startswith((" ", "\t")) else plain
 
@@ -129,7 +129,12 @@ def _cell_magic(text: str) -> tuple[str, str, str]:
     return (match[1], match[2], rest) if match else ("", "", text)
 
 
-def _without_ipython(text: str) -> Iterator[str]:
+def without_ipython(text: str) -> str:
+    """``text`` with ``pass`` for lines that are meant for IPython or the shell; line numbers stay."""
+    return "\n".join(_plain_lines(text))
+
+
+def _plain_lines(text: str) -> Iterator[str]:
     inside = _Inside()
     replacement = ""
     for line in text.split("\n"):

@@ -12,8 +12,11 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from grader.judge.uploads.notebooks import without_ipython
+
 _COOKIE = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
 _BLANK = re.compile(r"^[ \t\f]*(?:#.*)?$")
+_SHELL_LINE = re.compile(r"^[ \t]*[!%]", re.MULTILINE)
 _FORMATTED = re.compile(r"(?i)\b(?:f|fr|rf)['\"]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # The escape at the end tells encodings that read code out of what looks like a comment.
@@ -52,10 +55,12 @@ class SourceText:
     Attributes:
         data: UTF-8 without a byte order mark, lines ending in a line feed; the original bytes where there is a fault.
         fault: why the bytes are not text; ``None`` when they are.
+        shortened: whether lines that only IPython understands were taken out.
     """
 
     data: bytes
     fault: Fault | None = None
+    shortened: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,20 @@ def normalised(raw: bytes) -> SourceText:
     except (SyntaxError, LookupError, ValueError):
         return SourceText(raw, _undecodable(raw, None))
     lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return SourceText(_with_plain_stars("\n".join(_with_utf8_cookie(lines))).encode())
+    plain = _with_plain_stars("\n".join(_with_utf8_cookie(lines)))
+    python = _without_shell(plain)
+    return SourceText(python.encode(), shortened=python != plain)
+
+
+def _without_shell(text: str) -> str:
+    """``text`` without lines for IPython, where Python refuses it for one of them and takes the rest."""
+    if not _SHELL_LINE.search(text):
+        return text
+    fault = parse(text)
+    if not isinstance(fault, Fault) or not fault.text.lstrip().startswith(("!", "%")):
+        return text
+    python = without_ipython(text)
+    return text if isinstance(parse(python), Fault) else python
 
 
 def _with_plain_stars(text: str) -> str:
