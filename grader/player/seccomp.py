@@ -100,8 +100,8 @@ def _clone(processes: bool, threads: bool) -> Program:
 class _Filter:
     """A program under construction: the first matching rule decides, and what matches none is allowed."""
 
-    def __init__(self) -> None:
-        self._architecture = _architecture()
+    def __init__(self, architecture: _Architecture) -> None:
+        self._architecture = architecture
         self._program: Program = [(_LOAD, 0, 0, _ARCH), (_IF_EQUAL, 1, 0, self._architecture.audit)]
         self._program += [(_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NR)]
         if self._architecture.has_x32:
@@ -131,7 +131,7 @@ def _creation(filter_: _Filter, *, processes: bool, threads: bool) -> None:
 
 def loader_program(*, threads: bool, gpu: bool) -> Program:
     """The filter of stage 1: everything listed is denied but new processes, and new threads if ``threads``."""
-    filter_ = _Filter()
+    filter_ = _Filter(_architecture())
     _creation(filter_, processes=True, threads=threads)
     filter_.rule(syscalls.ARGUED, "prctl", _prctl())
     filter_.rule(syscalls.ARGUED, "ioctl", _none_of(1, _IOCTL_NEVER))
@@ -153,13 +153,17 @@ def loader_program(*, threads: bool, gpu: bool) -> Program:
     return filter_.finished()
 
 
-@lru_cache
 def check_program(*, threads: bool) -> Program:
     """The filter of stage 2, on top of stage 1: no new process, and no thread unless ``threads``.
 
     Made once: a loader asks for it ahead of its players, which need it in the milliseconds before their first answer.
     """
-    filter_ = _Filter()
+    return _check_program(_architecture(), threads)
+
+
+@lru_cache
+def _check_program(architecture: _Architecture, threads: bool) -> Program:
+    filter_ = _Filter(architecture)
     _creation(filter_, processes=False, threads=threads)
     return filter_.finished()
 
