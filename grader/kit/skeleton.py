@@ -22,8 +22,8 @@ class SkeletonError(UsageError):
 def write_assignment(root: Path, name: str, title: str = "") -> tuple[list[Path], str]:
     """Writes the assignment ``name`` into the course in the folder ``root``, which is made if need be.
 
-    Returns the files, sorted, and a sentence on what was left out, if anything was. Raises :class:`SkeletonError` rather
-    than touch an assignment that exists.
+    Returns the files, sorted, and a sentence on what was left out, if anything was. Raises :class:`SkeletonError`
+    rather than touch an assignment that exists.
     """
     if not _NAME.fullmatch(name):
         raise SkeletonError(f"{name!r} is no name for an assignment; use small letters, digits and _, such as hw1.")

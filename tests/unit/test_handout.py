@@ -37,6 +37,7 @@ def test_the_page_draws_formulas_without_a_script_and_loads_nothing(name):
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in text
     assert "$" not in text.partition("<body>")[2]
     assert "<script" not in text
+    assert " style=" not in text and '<td class="n">' in text
     assert "http:" not in text.replace("http://www.w3.org/1998/Math/MathML", "")
 
 
