@@ -45,7 +45,8 @@ def markdown(assignment: Assignment) -> str:
 def readme(assignment: Assignment) -> str:
     """The README of a student's folder."""
     template = _environment(PackageLoader("grader.kit", "files")).get_template("README.md.j2")
-    return template.render(assignment=assignment.content, tasks=tasks_of(assignment))
+    notebooks = any(assignment.template.glob("*.ipynb"))
+    return template.render(assignment=assignment.content, tasks=tasks_of(assignment), notebooks=notebooks)
 
 
 def html(assignment: Assignment) -> str:

@@ -84,6 +84,13 @@ def test_a_deadline_is_told_in_handout_and_readme(tmp_path, offset, told):
     assert "Due" not in markdown(TOY.assignment("warmup")) + readme(TOY.assignment("warmup"))
 
 
+def test_notebooks_are_told_of_where_there_are_some():
+    assert "notebook" in readme(default_course().assignment("a2"))
+    text = readme(TOY.assignment("warmup"))
+    assert "notebook" not in text and "\n\n\n" not in text
+    assert "`vectors.py`, `fitting.py`. What is asked for" in text
+
+
 def test_the_readme_names_modules_and_checkpoints():
     text = readme(default_course().assignment("a2"))
     assert "`linear_classifier.py`, `two_layer_net.py`" in text
