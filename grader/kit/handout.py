@@ -7,8 +7,11 @@ blocks. Formulas stand between dollar signs; on the page they are MathML, which 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
@@ -21,6 +24,9 @@ from grader.pages.html import policy
 
 if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
+
+_MANY = 12
+"""More names than these are listed module by module."""
 
 TITLES = {"cifar10": "CIFAR-10", "shapes10": "shapes10", "flickr8k": "Flickr8k", "scenes": "scenes"}
 
@@ -100,7 +106,15 @@ def _environment(loader: ChoiceLoader | PackageLoader) -> Environment:
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.filters["plain"] = plain
     environment.filters["moment"] = moment
+    environment.filters["by_module"] = by_module
+    environment.globals["many"] = _MANY
     return environment
+
+
+def by_module(names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Dotted names, sorted: each module with what it holds of them."""
+    split = sorted(name.rpartition(".")[::2] for name in names)
+    return [(module, [name for _, name in each]) for module, each in groupby(split, itemgetter(0))]
 
 
 def moment(when: datetime) -> str:

@@ -26,7 +26,11 @@ def test_the_handout_names_every_task_with_its_points_and_bars(name):
         for goals in question.goals.values():
             assert all(f"all points from {goal.needed:g} %" in text for goal in goals.values())
         assert all(plain(sentence) in text for sentence in question.edge.values())
-    assert all(f"`{name}`" in text for name in assignment.content.rules.forbidden)
+    rules = text.partition("## Rules")[2].partition("\n## ")[0]
+    for name in assignment.content.rules.forbidden:
+        module, _, last = name.rpartition(".")
+        (line,) = [each for each in rules.split("\n") if f"`{name}`" in each or f"- of `{module}`: " in each]
+        assert f"`{name}`" in line or f"`{last}`" in line
     total = sum(question.points for question in assignment.content.questions)
     assert f"{total:g} points. You write:" in text
 
