@@ -75,7 +75,7 @@ def _formula(match: re.Match[str]) -> str:
 
 def commands() -> str:
     """A section for each command, with what its ``--help`` says."""
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "96"
     os.environ["NO_COLOR"] = "1"
     parser = cli._parser()
     lines = ["# Commands", "", "Made from the code: what each command says with `--help`.", ""]

@@ -7,8 +7,12 @@ blocks. Formulas stand between dollar signs; on the page they are MathML, which 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
@@ -17,6 +21,12 @@ from grader.contract.assignment import HANDOUT, Assignment
 from grader.exits import UsageError
 from grader.kit.tasks import tasks_of
 from grader.pages.html import policy
+
+if TYPE_CHECKING:
+    from markdown_it.rules_core import StateCore
+
+_MANY = 12
+"""More names than these are listed module by module."""
 
 TITLES = {"cifar10": "CIFAR-10", "shapes10": "shapes10", "flickr8k": "Flickr8k", "scenes": "scenes"}
 
@@ -41,7 +51,8 @@ def markdown(assignment: Assignment) -> str:
 def readme(assignment: Assignment) -> str:
     """The README of a student's folder."""
     template = _environment(PackageLoader("grader.kit", "files")).get_template("README.md.j2")
-    return template.render(assignment=assignment.content, tasks=tasks_of(assignment))
+    notebooks = any(assignment.template.glob("*.ipynb"))
+    return template.render(assignment=assignment.content, tasks=tasks_of(assignment), notebooks=notebooks)
 
 
 def html(assignment: Assignment) -> str:
@@ -58,6 +69,7 @@ def page(text: str, title: str) -> str:
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.use(anchors_plugin, max_level=3)
+    parser.core.ruler.push("alignment", _aligned_by_class)
     parser.use(dollarmath_plugin, allow_space=False, renderer=lambda tex, how: convert(tex, display=_display(how)))
     style = _style()
     template = Environment(loader=PackageLoader("grader.kit", "files"), autoescape=True, undefined=StrictUndefined)
@@ -67,6 +79,13 @@ def page(text: str, title: str) -> str:
         policy=policy(style),
         body=Markup(parser.render(text)),  # noqa: S704 - the parser escapes markup
     )
+
+
+def _aligned_by_class(state: StateCore) -> None:
+    """The page's policy allows no style but its own sheet: columns of numbers get a class in the place of one."""
+    for token in state.tokens:
+        if token.attrs.pop("style", "") == "text-align:right":
+            token.attrSet("class", "n")
 
 
 def _display(how: dict[str, bool]) -> str:
@@ -87,7 +106,15 @@ def _environment(loader: ChoiceLoader | PackageLoader) -> Environment:
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.filters["plain"] = plain
     environment.filters["moment"] = moment
+    environment.filters["by_module"] = by_module
+    environment.globals["many"] = _MANY
     return environment
+
+
+def by_module(names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Dotted names, sorted: each module with what it holds of them."""
+    split = sorted(name.rpartition(".")[::2] for name in names)
+    return [(module, [name for _, name in each]) for module, each in groupby(split, itemgetter(0))]
 
 
 def moment(when: datetime) -> str:

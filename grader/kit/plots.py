@@ -15,12 +15,14 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from rich.table import Table
 
 from grader.contract.assignment import FIGURES, Assignment
 from grader.exits import UsageError
 from grader.kit.experiments import run
 from grader.kit.figures import Chart, Section, read
 from grader.pages.html import policy
+from grader.pages.terminal import console
 
 LIBRARIES = ("matplotlib", "PIL", "sacrebleu")
 
@@ -68,8 +70,20 @@ def plot(assignments: Sequence[Assignment], asked: Asked) -> str:
     sections: list[Section] = []
     for assignment in showing:
         print(f"\n{assignment.name}", flush=True)
-        sections += _sections(assignment, asked)
+        made = _sections(assignment, asked)
+        for section in made:
+            console().print(_table(section))
+        sections += made
     return page(sections, asked)
+
+
+def _table(section: Section) -> Table:
+    table = Table(title=section.title, title_justify="left")
+    for index, heading in enumerate(section.head):
+        table.add_column(heading, justify="right" if index else "left")
+    for row in section.rows:
+        table.add_row(*row)
+    return table
 
 
 def _sections(assignment: Assignment, asked: Asked) -> tuple[Section, ...]:

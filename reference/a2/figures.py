@@ -40,6 +40,7 @@ def main():
     rows, courses, seeing = [], {}, {}
     for name, title in NAMES.items():
         recipe = recipe_for(name, data, options.quick)
+        print(f"training the {title}", flush=True)
         torch.manual_seed(options.seed)
         courses[title] = Course(data)
         start = time.process_time()
@@ -47,7 +48,6 @@ def main():
         cpu_seconds = time.process_time() - start - courses[title].cpu_seconds
         reached = (f"{accuracy(predict, data, part):.1%}".replace("%", " %") for part in ("val", "test"))
         rows.append((title, str(recipe.epochs), *reached, f"{cpu_seconds:.1f}"))
-        print(*rows[-1], flush=True)
     section = Section(
         title="A2: SVM, softmax and a two-layer net",
         data=f"{images.title}: {len(data['X_train']):,} training, {len(data['X_val']):,} validation and "

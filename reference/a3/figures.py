@@ -24,10 +24,10 @@ def main():
     torch.manual_seed(options.seed)
     solver = solver_of(recipe, data, torch.float32, "cpu")
     solver.verbose = False
+    print("training the net", flush=True)
     cpu_seconds = train(solver)
     reached = [f"{100 * solver.check_accuracy(data[f'X_{part}'], data[f'y_{part}']):.1f} %" for part in ("val", "test")]
     row = f"{'-'.join(map(str, recipe.num_filters))} filters", str(recipe.num_epochs), *reached, f"{cpu_seconds:.1f}"
-    print(*row, flush=True)
     section = Section(
         title="A3: a convolutional net",
         data=f"{images.title}: {len(data['X_train']):,} training, {len(data['X_val']):,} validation and "

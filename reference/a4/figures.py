@@ -26,9 +26,11 @@ def captions(options, given):
     sides, epochs = captioning.SIDES, max(5, PICTURES // len(data.images))
     if options.quick:
         data, held_out, sides, epochs = few(data, 24), few(held_out, 9), (56,), 2
+    print("training the encoder", flush=True)
     seen, seen_held_out, cpu_seconds = show.see(data, held_out, options.seed, sides)
     rows, courses, described = [("encoder", str(len(sides)), "", "", "", f"{cpu_seconds:.0f}")], {}, {}
     for cell_type, name in show.NAMES.items():
+        print(f"training the captioner: {name}", flush=True)
         course = courses[name] = []
         found = described[name] = show.describe(
             data,
@@ -42,7 +44,6 @@ def captions(options, given):
         )
         scores = f"{found.held_out_loss:.2f}", f"{found.bleu:.1f}", f"{found.bleu_misplaced:.1f}"
         rows.append((name, str(epochs), *scores, f"{found.cpu_seconds:.0f}"))
-        print(*rows[-1], flush=True)
     return Section(
         title="A4: captions",
         data=f"{given.title}: {len(data.images):,} pictures to learn from, {len(held_out.images):,} held out",
@@ -114,12 +115,12 @@ def calculation(options):
     parts, epochs = sets(options.seed), 15
     if options.quick:
         parts, epochs = tuple(part[:300] for part in parts), 2
+    print("training the Transformer", flush=True)
     course = [(0.0, 0.0)]
     exact, right_words, asked, cpu_seconds = learn_arithmetic(
         options.seed, epochs, 128, parts, lambda epoch, ask: course.append((float(epoch), 100 * ask()))
     )
     row = ("Transformer", str(epochs), f"{100 * exact:.1f} %", f"{100 * right_words:.1f} %", f"{cpu_seconds:.0f}")
-    print(*row, flush=True)
     return Section(
         title="A4: a Transformer that calculates",
         data=f"{len(parts[0]):,} sums and differences of numbers up to {LARGEST} to learn from, {asked:,} others to be "

@@ -26,7 +26,11 @@ def test_the_handout_names_every_task_with_its_points_and_bars(name):
         for goals in question.goals.values():
             assert all(f"all points from {goal.needed:g} %" in text for goal in goals.values())
         assert all(plain(sentence) in text for sentence in question.edge.values())
-    assert all(f"`{name}`" in text for name in assignment.content.rules.forbidden)
+    rules = text.partition("## Rules")[2].partition("\n## ")[0]
+    for name in assignment.content.rules.forbidden:
+        module, _, last = name.rpartition(".")
+        (line,) = [each for each in rules.split("\n") if f"`{name}`" in each or f"- of `{module}`: " in each]
+        assert f"`{name}`" in line or f"`{last}`" in line
     total = sum(question.points for question in assignment.content.questions)
     assert f"{total:g} points. You write:" in text
 
@@ -37,6 +41,7 @@ def test_the_page_draws_formulas_without_a_script_and_loads_nothing(name):
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in text
     assert "$" not in text.partition("<body>")[2]
     assert "<script" not in text
+    assert " style=" not in text and '<td class="n">' in text
     assert "http:" not in text.replace("http://www.w3.org/1998/Math/MathML", "")
 
 
@@ -81,6 +86,13 @@ def test_a_deadline_is_told_in_handout_and_readme(tmp_path, offset, told):
     assert f"\n\n**Due:** {told}\n\n" in readme(assignment)
     assert f"<strong>Due:</strong> {told}" in html(assignment)
     assert "Due" not in markdown(TOY.assignment("warmup")) + readme(TOY.assignment("warmup"))
+
+
+def test_notebooks_are_told_of_where_there_are_some():
+    assert "notebook" in readme(default_course().assignment("a2"))
+    text = readme(TOY.assignment("warmup"))
+    assert "notebook" not in text and "\n\n\n" not in text
+    assert "`vectors.py`, `fitting.py`. What is asked for" in text
 
 
 def test_the_readme_names_modules_and_checkpoints():
