@@ -34,7 +34,8 @@ class HintBudget:
         rehearsals: runs of a check in the judge, of some milliseconds each.
         readings: slips that are tried, most of them in less than a millisecond.
         repetitions: checks that are run again on another draw, since a variant fitted on the first one.
-        repeating_seconds: how long these may take on the clock together: a submission may hang on another draw.
+        repeating_seconds: how long these and the searches for a smaller input may take on the clock together: a
+            submission may hang there.
         examples: searches for a smaller input.
         cpu_seconds: computing time of the judge.
         slowest_seconds: a check whose first answers took longer gets no hint, since runs of variants take as long.
