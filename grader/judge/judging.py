@@ -97,7 +97,7 @@ class Judging:
 
         A check that failed runs again with the reference's version of what its question relies on. A check that raised
         an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
-        A check that failed may run on other draws and on chaffs, too, for a hint (see :mod:`grader.judge.hints`).
+        A check that failed may run on other draws and on wrong variants, too, for a hint (:mod:`grader.judge.hints`).
         """
         part = Part(lambda: self.bench)
         reports = self._run(item, nextitem, part)
