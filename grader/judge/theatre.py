@@ -110,6 +110,7 @@ class Theatre:
         self._assignment = assignment
         self._left = budget
         self._chaffs: dict[str, Modules | None] = {}
+        self._copies: dict[str, Modules] = {}
         self.ruled_out: set[str] = set()
 
     @cached_property
@@ -120,15 +121,6 @@ class Theatre:
     def reference(self) -> Modules:
         """The reference's modules."""
         return variant_of(self._assignment, {})
-
-    @cached_property
-    def _copy(self) -> Modules:
-        """The reference once more, in which functions can be changed."""
-        texts = {
-            name: (self._assignment.reference / spec.file).read_text(encoding="utf-8")
-            for name, spec in self._assignment.content.modules.items()
-        }
-        return variant_of(self._assignment, texts)
 
     def scene(self, part: Part, ran: Ran, run: Run) -> Scene | None:
         """A check that was run on a draw; ``None`` where it does not ask in the same way once more."""
@@ -204,12 +196,20 @@ class Theatre:
     @contextmanager
     def _modules_of(self, variant: Variant) -> Iterator[Modules | None]:
         if isinstance(variant, Slip):
-            with slipped(self._copy, variant) as made:
-                yield self._copy if made else None
+            copy = self._copy(variant.function.partition(".")[0])
+            with slipped(copy, variant) as made:
+                yield copy if made else None
             return
         if variant.name not in self._chaffs:
             self._chaffs[variant.name] = self._made(variant)
         yield self._chaffs[variant.name]
+
+    def _copy(self, module: str) -> Modules:
+        """The reference with a module made anew, in which functions can be changed."""
+        if module not in self._copies:
+            file = self._assignment.reference / self._assignment.content.modules[module].file
+            self._copies[module] = variant_of(self._assignment, {module: file.read_text(encoding="utf-8")})
+        return self._copies[module]
 
     def _made(self, chaff: Chaff) -> Modules | None:
         try:
