@@ -10,7 +10,7 @@ from functools import cached_property
 
 from grader.contract.assignment import Assignment
 from grader.judge.actor import Actor, Modules
-from grader.judge.answers import Likeness, Place, repaired, same
+from grader.judge.answers import Likeness, Place, places_that_differ, repaired, same
 from grader.judge.chaffs import Chaff, changed_texts
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
@@ -158,17 +158,29 @@ class Theatre:
         return True
 
     def is_to_blame(self, places: Collection[Place], scene: Scene) -> bool:
-        """Whether the check complains of something else, or of nothing, once what stands at some places is put right.
+        """Whether it is for what stands at some places that the check complains.
 
-        What a check lends is used by the reference then, and says nothing about the submission.
+        Once that is put right, the check complains of something else, or of nothing; where all the rest is put right,
+        of the same, as far as the answers that are known lead. What a check lends is used by the reference then, and
+        says nothing about the submission.
         """
         if not scene.script.can_be_read:
             return False
+        others = set(places_that_differ(scene.heard.first, scene.right)) - set(places)
+        _, without = self._said_of(places, scene)
+        if without is None or without == _without_numbers(scene.told):
+            return False
+        complete, alone = self._said_of(others, scene)
+        return not complete or alone == _without_numbers(scene.told)
+
+    def _said_of(self, places: Collection[Place], scene: Scene) -> tuple[bool, str | None]:
+        """Whether the check ends with the answers that are known, and its words with some of them put right."""
         answers = [
             repaired((at,), *both, places) for at, both in enumerate(zip(scene.heard.first, scene.right, strict=True))
         ]
-        _, now = self._rehearsed(self.reference, replace(scene.heard, first=tuple(answers)), scene.part, scene.run)
-        return now is not None and _without_numbers(now) != _without_numbers(scene.told)
+        heard = replace(scene.heard, first=tuple(answers))
+        actor, said = self._rehearsed(self.reference, heard, scene.part, scene.run)
+        return actor is not None and not actor.asked_more, None if said is None else _without_numbers(said)
 
     def answers(self, script: Script, heard: Answered) -> list[object]:
         """The reference's answers to a script; ``heard`` tells what of them stays in a player."""
