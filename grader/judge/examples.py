@@ -127,4 +127,4 @@ def shown(value: object) -> str:
         if isinstance(value, dict):
             return f"{{{', '.join(f'{key!r}: {shown(part)}' for key, part in value.items())}}}"
         return "as returned above" if isinstance(value, Held) else repr(value) if isinstance(value, str) else str(value)
-    return f"{value:.6g}"
+    return f"{value + 0.0:.6g}"  # 0, and not -0
