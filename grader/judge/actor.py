@@ -39,7 +39,7 @@ class Actor(Player):
 
     Attributes:
         said: its own answers, :data:`RAISED` where there is none.
-        complete: whether it was asked all that the submission was asked, and no more.
+        asked_more: whether it was asked for more than the answers that are known.
     """
 
     def __init__(self, modules: Modules, helper: Callable[[str], ModuleType], heard: Answered) -> None:
@@ -50,7 +50,7 @@ class Actor(Player):
         self._modules = modules
         self._helper = helper
         self._heard = heard
-        self._asked_more = False
+        self.asked_more = False
         self._seed = 0
         self._longest = LONGEST
         self._requests: list[Request] = []
@@ -61,7 +61,7 @@ class Actor(Player):
     @property
     def complete(self) -> bool:
         """Whether it was asked all that the submission was asked, and no more."""
-        return len(self.said) == len(self._heard.first) and self._asked_more == self._heard.more
+        return len(self.said) == len(self._heard.first) and self.asked_more == self._heard.more
 
     @property
     def script(self) -> Script:
@@ -82,7 +82,7 @@ class Actor(Player):
             self._obey(message, values)
             return True, {}
         if len(self.said) == len(self._heard.first):
-            self._asked_more = True
+            self.asked_more = True
             raise Enough
         heard = self._heard.first[len(self.said)]
         self._requests.append((message, kept(values)))

@@ -56,6 +56,8 @@ def alterations(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "condition", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
             if len(node.values) == 2:
                 yield from (("condition", value) for value in node.values)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int())):
+            yield "number", node.operand  # an index or an axis
         case ast.UnaryOp(op=ast.USub() | ast.Not()):
             yield "sign" if isinstance(node.op, ast.USub) else "condition", node.operand
         case ast.Constant():
@@ -68,6 +70,11 @@ def alterations(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield from _of_slice(node)
         case ast.Assign(targets=[target]):
             yield from _of_assignment(node, target)
+
+
+def is_axis(node: ast.AST) -> bool:
+    """Whether a node is ``dim=...``: which other axes there are is for the call to say."""
+    return isinstance(node, ast.keyword) and node.arg in _AXES
 
 
 def _others(operator: ast.cmpop) -> tuple[ast.cmpop, ...]:

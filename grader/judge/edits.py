@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from grader.judge.alterations import alterations
+from grader.judge.alterations import alterations, is_axis
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def edits_of(function: ast.FunctionDef) -> Iterator[Edit]:
 
 
 def _below(holder: ast.AST, field: str, at: int | None, node: ast.AST, names: tuple[str, ...]) -> Iterator[Edit]:
-    if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.FunctionDef | ast.Lambda):
+    if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.FunctionDef | ast.Lambda) or is_axis(node):
         return
     names = (*_names_of(node), *names) if isinstance(node, ast.stmt) else names
     for kind, new in alterations(node):

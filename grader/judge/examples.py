@@ -19,6 +19,7 @@ from grader.judge.requests import alone, played
 from grader.judge.smallest import BUDGET, Example, Smaller
 from grader.judge.student import RemoteObject
 from grader.judge.theatre import Scene, Theatre
+from grader.judge.zygote import ZygoteError
 
 MOST_PLACES = 4
 """Of more places where answers are wrong, the others are not looked at."""
@@ -37,6 +38,9 @@ class Examples:
         if call is None:
             return ""
         script, heard, where = call
+        paths = [message["path"] for message, _ in script.requests]
+        if any(path.partition(".")[0] not in self._theatre.reference for path in paths):
+            return ""  # a helper of the course was called, which is nothing that a student would call
         answers = partial(self._theatre.answers, heard=Answered(tuple(heard)))
         if not _alike(answers(script), answers(replace(script, seed=script.seed + 1))):
             return ""  # what is drawn at random cannot be compared
@@ -48,7 +52,7 @@ class Examples:
             # Once more where nothing was asked before.
             with self._player(scene, script.seed) as player:
                 example = Smaller(script, where, answers, partial(played, player, heard)).tried(found)
-        except SubmissionProblem:
+        except (SubmissionProblem, ZygoteError):
             return ""
         return in_words(example, self._function) if example is not None else ""
 
@@ -123,4 +127,4 @@ def shown(value: object) -> str:
         if isinstance(value, dict):
             return f"{{{', '.join(f'{key!r}: {shown(part)}' for key, part in value.items())}}}"
         return "as returned above" if isinstance(value, Held) else repr(value) if isinstance(value, str) else str(value)
-    return f"{value:.6g}"
+    return f"{value + 0.0:.6g}"  # 0, and not -0

@@ -68,10 +68,15 @@ class Hints:
         question = verdict.number.rpartition(".")[0]
         first = question not in self._seen
         verdict = with_hint(verdict, self.hint(verdict, part, answered, run))
-        if not first or question not in self._seen or self._left.examples <= 0:
+        spent = self._left.examples <= 0 or self._left.repeating_seconds <= 0
+        if not first or question not in self._seen or spent:
             return verdict
         self._left.examples -= 1
-        return with_example(verdict, self._examples.example(self._seen[question][0]))
+        began = time.monotonic()
+        try:
+            return with_example(verdict, self._examples.example(self._seen[question][0]))
+        finally:
+            self._left.repeating_seconds -= time.monotonic() - began
 
     def passed(self, number: str) -> None:
         """Takes down that a check was passed: no chaff that has to fail it is a mistake of this submission."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from _pytest.runner import runtestprotocol
 
 from grader.contract.ledger import Entry, Ledger
 from grader.contract.report import write_atomically
+from grader.contract.text import one_line
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
@@ -96,7 +97,7 @@ class Judging:
 
         A check that failed runs again with the reference's version of what its question relies on. A check that raised
         an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
-        A check that failed may run on other draws and on chaffs, too, for a hint (see :mod:`grader.judge.hints`).
+        A check that failed may run on other draws and on wrong variants, too, for a hint (:mod:`grader.judge.hints`).
         """
         part = Part(lambda: self.bench)
         reports = self._run(item, nextitem, part)
@@ -144,7 +145,8 @@ class Judging:
         for report in reports:
             verdict = verdict_in(report)
             if verdict is not None and report.when == "call":
-                put(report, self.hints.improved(verdict, part, answered, run))
+                found = _attempted(partial(self.hints.improved, verdict, part, answered, run))
+                put(report, found if isinstance(found, Verdict) else replace(verdict, flags=(*verdict.flags, found)))
 
     def _run(self, item: pytest.Item, nextitem: pytest.Item | None, part: Part) -> list[pytest.TestReport]:
         item.stash[PART] = part
@@ -226,6 +228,14 @@ class Judging:
         self.bench.close()
         if "understudy" in self.__dict__:
             self.understudy.close()
+
+
+def _attempted(improve: Callable[[], Verdict]) -> Verdict | str:
+    """A verdict with a hint, or for staff why there is none: advice that fails costs nobody a verdict."""
+    call = pytest.CallInfo.from_call(improve, "call", reraise=KeyboardInterrupt)
+    if call.excinfo is None:
+        return call.result
+    return one_line(f"no hint was found, through a fault of ours: {call.excinfo.exconly()}", 1000)
 
 
 @contextmanager

@@ -53,16 +53,17 @@ def _held_in(value: Any) -> Iterator[int]:
 
 
 def played(player: Player, heard: Sequence[object], script: Script) -> list[object]:
-    """What a player answers to a script; ``heard`` is what another one answered to it when it was larger.
+    """What a player answers to calls of functions; ``heard`` is what another one answered when they were larger.
 
-    An answer that is not given ends it.
+    An answer that is not given, or without an object that is needed later, ends it.
     """
     known: dict[int, object] = {}
     answers: list[object] = []
     for message, values in script.requests:
-        own = {**message, "h": _number(known[message["h"]])} if "h" in message else message
+        if not known.keys() >= set(_held_in(values)):
+            return answers
         try:
-            answer, _ = player.request(own, _with(known, values))
+            answer, _ = player.request(message, _with(known, values))
         except SubmissionProblem:
             return answers
         if message["op"] not in UNANSWERED:
@@ -88,7 +89,8 @@ def _with(known: Mapping[int, object], value: Any) -> Any:
 def _learn(heard: object, answer: object, known: dict[int, object]) -> None:
     """Takes down which object of this player stands for which of the other one."""
     if isinstance(heard, RemoteObject):
-        known[_number(heard)] = answer
+        if isinstance(answer, RemoteObject):
+            known[_number(heard)] = answer
     elif isinstance(heard, dict) and isinstance(answer, dict):
         for key in heard.keys() & answer.keys():
             _learn(heard[key], answer[key], known)

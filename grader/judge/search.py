@@ -13,9 +13,6 @@ from grader.judge.theatre import HintBudget, Scene, Theatre, Variant
 
 DRAWS, DRAWS_WHERE_LITTLE_IS_SAID = 2, 6
 
-VALUES_WHERE_LITTLE_IS_SAID = 3
-"""A slip that is known by whole numbers alone has to give so many different answers, as the submission does."""
-
 
 class Fit(Enum):
     """How much of what is wrong a variant has to explain."""
@@ -60,25 +57,21 @@ class Search:
     def _lasting(self, found: list[tuple[Variant, Likeness]]) -> list[Variant]:
         found = [(each, likeness) for each, likeness in found if self._is_to_blame(likeness)]
         little = {each.key for each, likeness in found if say_little(list(likeness.shared.values()))}
-        # Few whole numbers may agree whatever the mistake is: then it has to explain all that is known.
+        # A check may be such that few whole numbers come out alike whatever the mistake is, on any draw.
         found = [pair for pair in found if pair[0].key not in little or self._explains_others(pair[0])]
-        seen = {each.key: {_text_of(likeness)} for each, likeness in found}
         for number in range(1, DRAWS_WHERE_LITTLE_IS_SAID if little else DRAWS):
             scene = self._scene(number) if found else None
             if scene is None:
                 return []
             again = [(*pair, self.theatre.likeness(pair[0], scene)) for pair in found]
             found = [(each, first) for each, first, now in again if now is not None and _fits_as_before(first, now)]
-            for each, _, now in again:
-                if now is not None and now.shared:
-                    seen[each.key].add(_text_of(now))
-        # Of a slip, which nobody wrote down, more is asked.
-        few = {key for key, texts in seen.items() if len(texts) < VALUES_WHERE_LITTLE_IS_SAID}
-        return [each for each, _ in found if isinstance(each, Chaff) or each.key not in little & few]
+        return [each for each, _ in found]
 
     def _explains_others(self, variant: Variant) -> bool:
+        """Whether a chaff explains all that was wrong in earlier checks, of which there is one at least."""
         likenesses = [self.theatre.likeness(variant, scene) for scene in self.before]
-        return all(likeness is not None and likeness.is_whole for likeness in likenesses)
+        explained = all(likeness is not None and likeness.is_whole for likeness in likenesses)
+        return isinstance(variant, Chaff) and bool(likenesses) and explained
 
     def _first_likeness(self, variant: Variant) -> Likeness | None:
         if variant.key not in self._first:
@@ -115,8 +108,3 @@ class Search:
 def _fits_as_before(first: Likeness, now: Likeness) -> bool:
     """Whether what explained everything on one draw does so on another."""
     return now.is_whole or not first.is_whole
-
-
-def _text_of(likeness: Likeness) -> str:
-    """What a variant and a submission answered alike, as text by which it can be told from other answers."""
-    return repr(sorted((str(place), str(value)) for place, value in likeness.shared.items()))

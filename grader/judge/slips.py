@@ -175,7 +175,10 @@ def _names_shown(path: str, assignment: Assignment) -> frozenset[str]:
     an arrow or a dot, or in quotes. A mere word, such as "a", is no name.
     """
     module, _, inside = path.partition(".")
-    text = (assignment.template / assignment.content.modules[module].file).read_text(encoding="utf-8")
+    template = assignment.template / assignment.content.modules[module].file
+    if not template.is_file():
+        return frozenset()
+    text = template.read_text(encoding="utf-8")
     try:
         start, end = span_of(text, inside)
     except ValueError:

@@ -25,11 +25,13 @@ FEW = 40
 SIZES = (1, 2, 3)
 """What an axis is cut down to, if the submission still fails then."""
 
-BUDGET = Budget(2.0, 5.0)
+BUDGET = Budget(1.0, 3.0)
 """Of all tries together, within one player."""
 
 DECIMALS = 2
 """Numbers are rounded to so many, if the submission still fails then: they can be typed."""
+
+_ROUNDED = (torch.float64, torch.float32)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Cut:
         """The value, or all tensors in it, cut."""
         if isinstance(value, torch.Tensor):
             value = value[tuple(slice(self.sizes.get(size, size)) for size in value.shape)]
-            return value.round(decimals=DECIMALS) if self.rounded and value.is_floating_point() else value.clone()
+            return value.round(decimals=DECIMALS) if self.rounded and value.dtype in _ROUNDED else value.clone()
         if isinstance(value, dict):
             return {key: self.of(part) for key, part in value.items()}
         return type(value)(self.of(part) for part in value) if type(value) in (tuple, list) else value
@@ -132,7 +134,7 @@ class Smaller:
         answers = self._reference(replace(script, requests=script.requests[:-1]))
         for argument, place in self._follows.items():
             model = _at(place, answers)
-            if not isinstance(model, torch.Tensor):
+            if not isinstance(model, torch.Tensor) or model.ndim != whole[argument].ndim:
                 return None
             args[argument] = whole[argument][tuple(map(slice, model.shape))].clone()
             if args[argument].shape != model.shape:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from grader.contract.assignment import Assignment
 from grader.judge.actor import Actor, Modules
-from grader.judge.answers import Likeness, Place, repaired, same
+from grader.judge.answers import Likeness, Place, places_that_differ, repaired, same
 from grader.judge.chaffs import Chaff, changed_texts
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
@@ -34,7 +34,8 @@ class HintBudget:
         rehearsals: runs of a check in the judge, of some milliseconds each.
         readings: slips that are tried, most of them in less than a millisecond.
         repetitions: checks that are run again on another draw, since a variant fitted on the first one.
-        repeating_seconds: how long these may take on the clock together: a submission may hang on another draw.
+        repeating_seconds: how long these and the searches for a smaller input may take on the clock together: a
+            submission may hang there.
         examples: searches for a smaller input.
         cpu_seconds: computing time of the judge.
         slowest_seconds: a check whose first answers took longer gets no hint, since runs of variants take as long.
@@ -109,6 +110,7 @@ class Theatre:
         self._assignment = assignment
         self._left = budget
         self._chaffs: dict[str, Modules | None] = {}
+        self._copies: dict[str, Modules] = {}
         self.ruled_out: set[str] = set()
 
     @cached_property
@@ -119,15 +121,6 @@ class Theatre:
     def reference(self) -> Modules:
         """The reference's modules."""
         return variant_of(self._assignment, {})
-
-    @cached_property
-    def _copy(self) -> Modules:
-        """The reference once more, in which functions can be changed."""
-        texts = {
-            name: (self._assignment.reference / spec.file).read_text(encoding="utf-8")
-            for name, spec in self._assignment.content.modules.items()
-        }
-        return variant_of(self._assignment, texts)
 
     def scene(self, part: Part, ran: Ran, run: Run) -> Scene | None:
         """A check that was run on a draw; ``None`` where it does not ask in the same way once more."""
@@ -165,17 +158,29 @@ class Theatre:
         return True
 
     def is_to_blame(self, places: Collection[Place], scene: Scene) -> bool:
-        """Whether the check complains of something else, or of nothing, once what stands at some places is put right.
+        """Whether it is for what stands at some places that the check complains.
 
-        What a check lends is used by the reference then, and says nothing about the submission.
+        Once that is put right, the check complains of something else, or of nothing; where all the rest is put right,
+        of the same, as far as the answers that are known lead. What a check lends is used by the reference then, and
+        says nothing about the submission.
         """
         if not scene.script.can_be_read:
             return False
+        others = set(places_that_differ(scene.heard.first, scene.right)) - set(places)
+        _, without = self._said_of(places, scene)
+        if without is None or without == _without_numbers(scene.told):
+            return False
+        complete, alone = self._said_of(others, scene)
+        return not complete or alone == _without_numbers(scene.told)
+
+    def _said_of(self, places: Collection[Place], scene: Scene) -> tuple[bool, str | None]:
+        """Whether the check ends with the answers that are known, and its words with some of them put right."""
         answers = [
             repaired((at,), *both, places) for at, both in enumerate(zip(scene.heard.first, scene.right, strict=True))
         ]
-        _, now = self._rehearsed(self.reference, replace(scene.heard, first=tuple(answers)), scene.part, scene.run)
-        return now is not None and _without_numbers(now) != _without_numbers(scene.told)
+        heard = replace(scene.heard, first=tuple(answers))
+        actor, said = self._rehearsed(self.reference, heard, scene.part, scene.run)
+        return actor is not None and not actor.asked_more, None if said is None else _without_numbers(said)
 
     def answers(self, script: Script, heard: Answered) -> list[object]:
         """The reference's answers to a script; ``heard`` tells what of them stays in a player."""
@@ -203,12 +208,20 @@ class Theatre:
     @contextmanager
     def _modules_of(self, variant: Variant) -> Iterator[Modules | None]:
         if isinstance(variant, Slip):
-            with slipped(self._copy, variant) as made:
-                yield self._copy if made else None
+            copy = self._copy(variant.function.partition(".")[0])
+            with slipped(copy, variant) as made:
+                yield copy if made else None
             return
         if variant.name not in self._chaffs:
             self._chaffs[variant.name] = self._made(variant)
         yield self._chaffs[variant.name]
+
+    def _copy(self, module: str) -> Modules:
+        """The reference with a module made anew, in which functions can be changed."""
+        if module not in self._copies:
+            file = self._assignment.reference / self._assignment.content.modules[module].file
+            self._copies[module] = variant_of(self._assignment, {module: file.read_text(encoding="utf-8")})
+        return self._copies[module]
 
     def _made(self, chaff: Chaff) -> Modules | None:
         try:

@@ -75,7 +75,9 @@ def course(with_chaffs: Callable[[str], Course]) -> Course:
 
 
 @pytest.fixture
-def graded(course: Course, address: Path, tmp_path: Path, differences: dict[str, str]):
+def graded(
+    course: Course, address: Path, tmp_path: Path, differences: dict[str, str], flags: dict[str, tuple[str, ...]]
+):
     """``graded((file, old, new), ...)``: the hints, by number, on the reference with these replacements."""
 
     def grade(*changes: tuple[str, str, str]) -> dict[str, str]:
@@ -91,6 +93,7 @@ def graded(course: Course, address: Path, tmp_path: Path, differences: dict[str,
         assert not finished.grader_failed, finished.log
         verdicts = from_json(job.report.read_text()).verdicts
         differences.update({verdict.number: difference_of(verdict) for verdict in verdicts})
+        flags.update({verdict.number: verdict.flags for verdict in verdicts})
         return {verdict.number: hint_of(verdict) for verdict in verdicts}
 
     return grade
@@ -99,6 +102,12 @@ def graded(course: Course, address: Path, tmp_path: Path, differences: dict[str,
 @pytest.fixture
 def differences() -> dict[str, str]:
     """What was said about differences, by number, when something was graded."""
+    return {}
+
+
+@pytest.fixture
+def flags() -> dict[str, tuple[str, ...]]:
+    """What staff read, by number."""
     return {}
 
 
@@ -168,3 +177,12 @@ def test_a_small_input_on_which_it_fails_is_shown_once_in_a_question(graded, dif
 def test_no_input_of_a_hidden_check_is_shown(graded, differences) -> None:
     graded(("vectors.py", "(X * X).sum(dim=1).sqrt()", "(X * X).sum(dim=1).sqrt() * (1 if len(X) < 6 else 2)"))
     assert not any("A small input" in differences[number] for number in differences if number == "2.2")
+
+
+def test_a_search_that_fails_costs_no_verdict(graded, flags, monkeypatch) -> None:
+    def fail(*_: object) -> Verdict:
+        raise RuntimeError("out of ideas")
+
+    monkeypatch.setattr("grader.judge.hints.Hints.improved", fail)
+    graded(("vectors.py", "(x * y).sum()", "(x * y)[:-1].sum()"))
+    assert flags["1.1"][-1] == "no hint was found, through a fault of ours: RuntimeError: out of ideas"

@@ -117,20 +117,22 @@ def test_where_the_answers_are_right_there_is_nothing_to_explain(hints) -> None:
     assert hint(made) == ""
 
 
+def test_few_whole_numbers_are_no_evidence_by_themselves(hints) -> None:
+    made = hints([chaff("one")], lambda name, draw: True)
+    assert hint(made, answered=Answered((3,))) == ""
+    assert hint(made, answered=Answered((3,))) == "It is one.", "together with another check"
+
+
 def test_few_whole_numbers_are_compared_on_more_draws(hints) -> None:
     made = hints([chaff("one")], lambda name, draw: draw != " draw 3")
-    assert hint(made, answered=Answered((3,))) == ""
+    assert [hint(made, answered=Answered((3,))) for _ in range(2)] == ["", ""]
 
 
 def test_few_whole_numbers_have_to_fit_the_checks_before(hints) -> None:
     made = hints([chaff("one")], lambda name, draw: made[1].answered.first == (3,))
     assert hint(made) == ""
-    assert hint(made, answered=Answered((3,))) == "It is one."
-    made[1].says = lambda name, draw: True
-    before = len(made[0]._seen["1"])
     made[1].likeness = lambda variant, scene: None if scene.heard is FRACTION else Likeness({(0,): 3})
     assert hint(made, answered=Answered((3,))) == ""
-    assert before == 2
 
 
 def test_a_mistake_that_was_found_explains_later_checks(hints) -> None:
@@ -206,7 +208,7 @@ def test_a_slip_stands_behind_what_was_seen_without_it(hints) -> None:
 def test_slips_have_to_say_something(hints) -> None:
     made = hints([], lambda name, draw: True, (slip(0),))
     assert hint(made, answered=Answered((torch.zeros(20),))) == ""
-    assert hint(made, answered=Answered((3,))) == "", "one whole number that never changes"
+    assert [hint(made, answered=Answered((3,))) for _ in range(2)] == ["", ""], "few whole numbers"
 
 
 def test_no_more_slips_are_tried_after_some_in_vain(hints) -> None:

@@ -77,6 +77,11 @@ def test_small_changes_are_made_and_taken_back(body: str, kind: str, text: str) 
     assert (kind, text) in changed(body)
 
 
+def test_a_negative_axis_has_no_wrong_sign() -> None:
+    assert {kind for kind, _ in changed("return x.sum(dim=-1)")} == {"axis", "mean"}
+    assert {kind for kind, _ in changed("return x.shape[-1]")} == {"number"}
+
+
 def test_every_kind_has_words() -> None:
     bodies = ["x += x.T.sum(dim=0) / -y ** 2.0 @ torch.zeros(1)[1:] * True"]
     assert all(kind in LOOK_FOR or kind.startswith("missing ") for body in bodies for kind, _ in changed(body))

@@ -131,6 +131,6 @@ def test_what_takes_more_than_calls_is_not_shown(operation: str) -> None:
 
 
 def test_values_are_shown_as_they_can_be_typed() -> None:
-    assert shown(torch.tensor([[0.5, -1.0]]).double()) == "[[0.5, -1]]"
+    assert shown(torch.tensor([[0.5, -1.0, -0.0]]).double()) == "[[0.5, -1, 0]]"
     assert shown({"mode": "train", "eps": 1e-5}) == "{'mode': 'train', 'eps': 1e-05}"
     assert shown((True, None, 3)) == "[True, None, 3]"
