@@ -76,9 +76,10 @@ def predict_linear_classifier(W, X):
 
 
 def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
-    cls.train(data_dict["X_train"], data_dict["y_train"], lr, reg, num_iters)
-    parts = ("train", "val")
-    right = [np.mean((cls.predict(data_dict[f"X_{p}"]) == data_dict[f"y_{p}"]).numpy()) for p in parts]
+    X, y = data_dict["X_train"], data_dict["y_train"]
+    cls.W, _ = train_linear_classifier(cls.loss, None, X, y, lr, reg, num_iters)
+    guesses = {part: predict_linear_classifier(cls.W, data_dict[f"X_{part}"]) for part in ("train", "val")}
+    right = [np.mean((guess == data_dict[f"y_{part}"]).numpy()) for part, guess in guesses.items()]
     return cls, float(right[0]), float(right[1])
 
 
