@@ -118,6 +118,17 @@ class Net:
         """A module inside, by its name."""
         return self.remote.get_submodule(name)
 
+    def require_work(self, name: str, out: torch.Tensor, *inputs: Any) -> None:
+        """Fails where a part makes the same of all tokens, or returns an input up to its sign.
+
+        What is put together of such parts shows nothing of how it is put together; right versions of them do.
+        """
+        flat = bool((out - out.flatten(0, -2)[0]).abs().max() < 1e-9)
+        same = [x for x in inputs if torch.is_tensor(x) and x.shape == out.shape and x.is_floating_point()]
+        if flat or any(bool((out.abs() - x.abs()).abs().max() < 1e-9) for x in same):
+            does = "makes the same of all tokens" if flat else "returns its input"
+            raise CheckFailed(f"{name} {does}, so that what is made of it cannot be judged.")
+
     def named(self, kind: str) -> list[str]:
         """The names of the modules of a class, in the order in which they were made."""
         return [name for name, found in self.parts.items() if found == kind]

@@ -56,8 +56,10 @@ def whole(net, ques_b, ques_pos, ans_b, ans_pos, mask):
         raise CheckFailed("self.emb_layer should be an nn.Embedding.")
     memory = net.part("encoder")(words[ques_b] + ques_pos)
     net.trial.expect(memory, "the encoder's output").has_shape(*ques_pos.shape).is_finite()
+    net.require_work("The encoder", torch.as_tensor(memory))
     scores = net.part("decoder")(words[ans_b[:, :-1]] + ans_pos[:, :-1], memory, mask)
-    net.trial.expect(scores, "the decoder's output").is_finite()
+    net.trial.expect(scores, "the decoder's output").has_shape(*ans_b[:, :-1].shape, None).is_finite()
+    net.require_work("The decoder", torch.as_tensor(scores))
     return torch.as_tensor(scores).flatten(0, 1)
 
 

@@ -104,6 +104,7 @@ def call(net, name, *inputs):
     """The output of a part on its own."""
     out = net.part(name)(*inputs)
     net.trial.expect(out, name).has_shape(*inputs[0].shape).is_finite()
+    net.require_work(name, torch.as_tensor(out), *inputs)
     return torch.as_tensor(out)
 
 
@@ -193,6 +194,7 @@ def test_encoder_order(trial, draw, expect):
     expect(y, "y").has_shape(2, 5, 6).is_finite()
     if (torch.as_tensor(y) - x).abs().max() < 1e-9:
         raise CheckFailed("The block returns its input as it came.")
+    net.require_work("The block", torch.as_tensor(y), x)
     expect(net(x[:, order]), "y of shuffled tokens").matches(torch.as_tensor(y)[:, order], **CLOSE)
 
 

@@ -103,15 +103,20 @@ class Passes:
         except CheckFailed as failure:
             if not torch.is_tensor(out) or out.shape != right.shape or torch.allclose(out.double(), right.double()):
                 raise
-            for other in (self._at_states(at, dout, out), self._of_own(at, dout, out, right)):
+            for other in (self._at_states(at, dout, out, right), self._of_own(at, dout, out, right)):
                 with suppress(CheckFailed):
                     match(other or self.exact(at, dout))
                     self.kit.note("The gradients are right for your own forward pass, which itself is wrong.")
                     return
             raise failure from None
 
-    def _at_states(self, at: Weights, dout: torch.Tensor, out: torch.Tensor) -> Weights:
-        """The formula of the gradients with the states that the submission's forward pass gave."""
+    def _at_states(self, at: Weights, dout: torch.Tensor, out: torch.Tensor, right: torch.Tensor) -> Weights | None:
+        """The formula of the gradients with the states that the submission's forward pass gave.
+
+        States that do not go with the right ones at all are no excuse: at states of 1, say, all gradients are zero.
+        """
+        if not float((out.double() * right).sum() / (out.double().norm() * right.norm())) > 0.5:
+            return None
         x, h0, Wx, Wh, _ = at.values()
         x, dh, h = (value if value.dim() == 3 else value.unsqueeze(1) for value in (x, dout, out))
         before, dnext, da = torch.cat([h0.unsqueeze(1), h[:, :-1]], 1), torch.zeros_like(h0), torch.zeros_like(dh)
@@ -125,7 +130,8 @@ class Passes:
     def _of_own(self, at: Weights, dout: torch.Tensor, out: torch.Tensor, right: torch.Tensor) -> Weights | None:
         """What autograd makes of the submission's own forward pass, where it is wrong, but only a little.
 
-        An output that has little to do with the right one is no excuse: its gradient may be trivial.
+        An output that has little to do with the right one is no excuse, nor is one that is close to it in steps: its
+        gradient may be trivial.
         """
         if not float((out.double() - right).norm() / right.norm()) < 0.5:
             return None
@@ -133,7 +139,10 @@ class Passes:
             _, grads, _ = self.kit.student.captioning_helpers.differentiate(self.forward, copies(at.values()), [dout])
         except SubmissionProblem:
             return None
-        return dict(zip(self.names, grads, strict=True))
+        exact = self.exact(at, dout)
+        own = dict(zip(self.names, grads, strict=True))
+        near = (float((torch.as_tensor(own[k]).double() - v).norm()) < 0.75 * float(v.norm()) for k, v in exact.items())
+        return own if all(near) else None
 
     def repeated(self, at: Weights, other: Weights) -> None:
         """Two passes that overlap do not disturb each other, one backward pass can be run twice, dout stays."""
