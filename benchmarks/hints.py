@@ -40,8 +40,8 @@ from grader.contract.assignment import Assignment
 from grader.contract.course import Course, default_course
 from grader.contract.verdict import Status
 from grader.grading.grade import plain_pytest, run_checks
+from grader.judge.advice.hints import Hints
 from grader.judge.fixtures import ENTRY
-from grader.judge.hints import Hints
 from grader.judge.order import Order
 from grader.judge.prepare import Options, prepare
 from grader.judge.trials import Trial, Trying

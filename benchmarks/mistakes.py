@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from grader.contract.assignment import Assignment
+from grader.judge.advice.edits import confusions_of, edits_of
 from grader.judge.chaffs import Chaff, read_chaffs, texts_of
-from grader.judge.edits import confusions_of, edits_of
 from grader.kit.mutants import mutants, read_equivalent
 from grader.kit.subjects import questions_of
 

@@ -17,10 +17,11 @@ from grader.contract.ledger import Entry, Ledger
 from grader.contract.report import write_atomically
 from grader.contract.text import one_line
 from grader.contract.verdict import RuleBroken, Status, SubmissionProblem, Verdict
+from grader.judge.advice.hints import Hints
+from grader.judge.advice.theatre import Ran
 from grader.judge.bench import Bench
 from grader.judge.checks import entry_of, forget, given, wanted
 from grader.judge.fixtures import ANSWERED, ENTRY, PART, PLAY, Fixtures, Part
-from grader.judge.hints import Hints
 from grader.judge.home import left_out
 from grader.judge.order import Order, understudy_of
 from grader.judge.outcome import grader_error, verdict_of
@@ -35,7 +36,6 @@ from grader.judge.reports import (
     verdict_in,
     with_note,
 )
-from grader.judge.theatre import Ran
 
 LOADING = "scratchgrade_loading"
 
@@ -97,7 +97,7 @@ class Judging:
 
         A check that failed runs again with the reference's version of what its question relies on. A check that raised
         an error of ours runs again on the reference: if that passes, the check is sound, and the answer was at fault.
-        A check that failed may run on other draws and on wrong variants, too, for a hint (:mod:`grader.judge.hints`).
+        A check that failed may run on other draws and on wrong variants, too, for a hint (:mod:`.advice.hints`).
         """
         part = Part(lambda: self.bench)
         reports = self._run(item, nextitem, part)

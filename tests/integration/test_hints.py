@@ -183,6 +183,6 @@ def test_a_search_that_fails_costs_no_verdict(graded, flags, monkeypatch) -> Non
     def fail(*_: object) -> Verdict:
         raise RuntimeError("out of ideas")
 
-    monkeypatch.setattr("grader.judge.hints.Hints.improved", fail)
+    monkeypatch.setattr("grader.judge.advice.hints.Hints.improved", fail)
     graded(("vectors.py", "(x * y).sum()", "(x * y)[:-1].sum()"))
     assert flags["1.1"][-1] == "no hint was found, through a fault of ours: RuntimeError: out of ideas"

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from grader.contract.verdict import StudentError
-from grader.judge.actor import Actor
-from grader.judge.answers import same
+from grader.judge.advice.actor import Actor
+from grader.judge.advice.answers import same
+from grader.judge.advice.script import kept
 from grader.judge.channel import Budget
 from grader.judge.objects import Attribute, Held, StandIn
 from grader.judge.players import RAISED, Answered, Enough
-from grader.judge.script import kept
 from grader.judge.student import RemoteObject
 
 TEXT = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grader.judge.answers import Likeness, places_that_differ, repaired, same, say_little, say_something
+from grader.judge.advice.answers import Likeness, places_that_differ, repaired, same, say_little, say_something
 from grader.judge.players import RAISED
 
 X = torch.tensor([[1.0, 2.5], [3.0, -4.0]], dtype=torch.float64)

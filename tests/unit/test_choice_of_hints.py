@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from grader.contract.verdict import Explanation, Status, Verdict
-from grader.judge import hints as module
-from grader.judge.answers import Likeness
+from grader.judge.advice import hints as module
+from grader.judge.advice.answers import Likeness
+from grader.judge.advice.hints import Hints, with_example, with_hint
+from grader.judge.advice.script import Script
+from grader.judge.advice.slips import Slip
+from grader.judge.advice.theatre import HintBudget, Ran, Scene
 from grader.judge.chaffs import Chaff
 from grader.judge.fixtures import Part
-from grader.judge.hints import Hints, with_example, with_hint
 from grader.judge.players import Answered
-from grader.judge.script import Script
-from grader.judge.slips import Slip
-from grader.judge.theatre import HintBudget, Ran, Scene
 
 FAILED = Verdict("t.py::t", "1.1", "title", Status.FAILED, 0.0, 1.0, explanation=Explanation("Wrong."))
 FRACTION = Answered((2.5,))

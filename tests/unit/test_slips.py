@@ -12,9 +12,9 @@ import torch
 
 from grader.contract.assignment import Assignment
 from grader.contract.course import Course
-from grader.judge.edits import confusions_of, edits_of
-from grader.judge.rehearsal import slipped, variant_of
-from grader.judge.slips import LOOK_FOR, Slip, common_hint, sentence, slips_of
+from grader.judge.advice.edits import confusions_of, edits_of
+from grader.judge.advice.rehearsal import slipped, variant_of
+from grader.judge.advice.slips import LOOK_FOR, Slip, common_hint, sentence, slips_of
 
 CODE = compile("pass", "<m>", "exec")
 

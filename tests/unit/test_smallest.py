@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from grader.judge.answers import Place
-from grader.judge.examples import in_words, shown
+from grader.judge.advice.answers import Place
+from grader.judge.advice.examples import in_words, shown
+from grader.judge.advice.requests import alone
+from grader.judge.advice.script import Script
+from grader.judge.advice.smallest import FEW, Smaller
 from grader.judge.objects import Held
 from grader.judge.players import RAISED
-from grader.judge.requests import alone
-from grader.judge.script import Script
-from grader.judge.smallest import FEW, Smaller
 from grader.judge.student import RemoteObject
 
 N, D, C = 7, 6, 4

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from grader.judge.alterations import alterations, is_axis
+from grader.judge.advice.alterations import alterations, is_axis
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Edit:
     """One change.
 
     Attributes:
-        kind: what kind of slip it is (see :mod:`grader.judge.slips`).
+        kind: what kind of slip it is (see :mod:`grader.judge.advice.slips`).
         names: what is computed there, the likeliest name first.
         holder, field, at: where the changed node hangs: an attribute of a node, and its index where that is a list.
         new: what is put there.

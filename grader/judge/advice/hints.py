@@ -1,9 +1,9 @@
 """Hints: a submission that answers as a wrong variant of the reference does, on independent draws, has its mistake.
 
-The judge runs variants itself, on the inputs of the check that failed (see :mod:`grader.judge.theatre`): first the
-chaffs of the function, which carry a hint of their own, then its slips (see :mod:`grader.judge.slips`). A submission
-may have more mistakes than one: a variant explains a part of what is wrong where all that it answers wrong, the
-submission answers in the same way. A hint is given where one explanation fits; a wrong hint is worse than none.
+The judge runs variants itself, on the inputs of the check that failed (see :mod:`.theatre`): first the chaffs of the
+function, which carry a hint of their own, then its slips (see :mod:`.slips`). A submission may have more mistakes than
+one: a variant explains a part of what is wrong where all that it answers wrong, the submission answers in the same way.
+A hint is given where one explanation fits; a wrong hint is worse than none.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from dataclasses import replace
 
 from grader.contract.assignment import Assignment, Question
 from grader.contract.verdict import Status, Verdict
+from grader.judge.advice.examples import Examples
+from grader.judge.advice.search import Fit, Search
+from grader.judge.advice.slips import Slip, common_hint, slips_of
+from grader.judge.advice.theatre import HintBudget, Ran, Run, Scene, Theatre, Variant
 from grader.judge.chaffs import Chaff, known_chaffs
-from grader.judge.examples import Examples
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
-from grader.judge.search import Fit, Search
-from grader.judge.slips import Slip, common_hint, slips_of
-from grader.judge.theatre import HintBudget, Ran, Run, Scene, Theatre, Variant
 
 MOST_REHEARSED = 50
 """So many slips are tried where each of them takes a run of the check."""

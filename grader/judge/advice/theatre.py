@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from grader.contract.assignment import Assignment
-from grader.judge.actor import Actor, Modules
-from grader.judge.answers import Likeness, Place, places_that_differ, repaired, same
+from grader.judge.advice.actor import Actor, Modules
+from grader.judge.advice.answers import Likeness, Place, places_that_differ, repaired, same
+from grader.judge.advice.rehearsal import Rehearsal, slipped, variant_of
+from grader.judge.advice.script import Script
+from grader.judge.advice.slips import Slip
 from grader.judge.chaffs import Chaff, changed_texts
 from grader.judge.fixtures import Part
 from grader.judge.order import Order
 from grader.judge.players import Answered
-from grader.judge.rehearsal import Rehearsal, slipped, variant_of
-from grader.judge.script import Script
-from grader.judge.slips import Slip
 
 PATIENCE, LEAST = 20.0, 0.05
 """A call of a variant may take so many times as long as all first answers of the submission, and so many seconds."""

@@ -17,11 +17,11 @@ from typing import Any
 from grader.contract.assignment import Assignment
 from grader.contract.verdict import SubmissionProblem
 from grader.judge import reference
-from grader.judge.actor import Actor, Modules
+from grader.judge.advice.actor import Actor, Modules
+from grader.judge.advice.slips import Slip
 from grader.judge.bench import Bench
 from grader.judge.order import Order, understudy_of
 from grader.judge.players import Answered, Player
-from grader.judge.slips import Slip
 
 
 def variant_of(assignment: Assignment, texts: Mapping[str, str]) -> Modules:

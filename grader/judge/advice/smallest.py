@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from grader.judge.answers import Place, same
+from grader.judge.advice.answers import Place, same
+from grader.judge.advice.script import Script
 from grader.judge.channel import Budget
 from grader.judge.players import RAISED
-from grader.judge.script import Script
 from grader.judge.values import numbers_of
 
 FEW = 40

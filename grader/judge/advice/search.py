@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from grader.judge.answers import Likeness, say_little, say_something
+from grader.judge.advice.answers import Likeness, say_little, say_something
+from grader.judge.advice.theatre import HintBudget, Scene, Theatre, Variant
 from grader.judge.chaffs import Chaff
-from grader.judge.theatre import HintBudget, Scene, Theatre, Variant
 
 DRAWS, DRAWS_WHERE_LITTLE_IS_SAID = 2, 6
 

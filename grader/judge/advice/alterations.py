@@ -44,7 +44,7 @@ _AXES = frozenset({"dim", "axis"})
 
 
 def alterations(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Pairs of a kind (see :mod:`grader.judge.slips`) and a node to stand there."""
+    """Pairs of a kind (see :mod:`grader.judge.advice.slips`) and a node to stand there."""
     match node:
         case ast.BinOp():
             yield from _of_operation(node)

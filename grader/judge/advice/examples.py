@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from grader.contract.verdict import SubmissionProblem
-from grader.judge.answers import Place, places_that_differ, same
+from grader.judge.advice.answers import Place, places_that_differ, same
+from grader.judge.advice.requests import alone, played
+from grader.judge.advice.smallest import BUDGET, Example, Smaller
+from grader.judge.advice.theatre import Scene, Theatre
 from grader.judge.objects import Held
 from grader.judge.players import Answered, Player
-from grader.judge.requests import alone, played
-from grader.judge.smallest import BUDGET, Example, Smaller
 from grader.judge.student import RemoteObject
-from grader.judge.theatre import Scene, Theatre
 from grader.judge.zygote import ZygoteError
 
 MOST_PLACES = 4

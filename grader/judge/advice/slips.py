@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import CodeType
 
 from grader.contract.assignment import Assignment
-from grader.judge.edits import confusions_of, edits_of
+from grader.judge.advice.edits import confusions_of, edits_of
 from grader.judge.variants import span_of
 
 MOST, MOST_CONFUSIONS = 200, 100

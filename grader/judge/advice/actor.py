@@ -16,11 +16,11 @@ import torch
 
 from grader.contract.chance import seed_generators
 from grader.contract.verdict import StudentError
+from grader.judge.advice.running import Chance, Overrun, at_most
+from grader.judge.advice.script import Request, Script, kept
 from grader.judge.channel import Budget
 from grader.judge.objects import Attribute, Held, StandIn
 from grader.judge.players import RAISED, UNANSWERED, Answered, Enough, Player
-from grader.judge.running import Chance, Overrun, at_most
-from grader.judge.script import Request, Script, kept
 from grader.judge.student import RemoteObject
 
 Modules = Mapping[str, ModuleType]

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from grader.contract.verdict import SubmissionProblem
-from grader.judge.answers import Place
+from grader.judge.advice.answers import Place
+from grader.judge.advice.script import Script
 from grader.judge.objects import Held
 from grader.judge.players import UNANSWERED, Player
-from grader.judge.script import Script
 from grader.judge.student import RemoteObject
 
 
