@@ -3,12 +3,16 @@
 Real files import an IDE's suggestions, plotting libraries and Colab's drive without using them in what is graded. Such
 an import must not fail the module: the name is bound to an :class:`Absent`, which is inert while modules are loaded
 (``plt.rcParams[...] = ...``, ``drive.mount(...)`` at module level pass) and raises :class:`AbsentError`, with a
-sentence, when graded code uses it.
+sentence, when graded code uses it. What draws stays inert: nobody looks at a picture here, and a search that plots its
+losses is as right as one that does not.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+# Libraries whose calls show something and compute nothing.
+_DRAWS = frozenset({"matplotlib", "pylab", "seaborn"})
 
 
 class AbsentError(ImportError):
@@ -29,15 +33,18 @@ class Absent:
         self.__dict__["_origin"] = origin
         self.__dict__["_reason"] = reason
 
+    def _is_inert(self) -> bool:
+        return Absent.inert or self._origin.partition(".")[0] in _DRAWS
+
     def _use(self) -> Absent:
-        if Absent.inert:
+        if self._is_inert():
             return self
         raise AbsentError(f"{self._origin} is used here, but it is not available: {self._reason}")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        if Absent.inert:
+        if self._is_inert():
             child = Absent(f"{self._origin}.{name}", self._reason)
             self.__dict__[name] = child
             return child
@@ -49,6 +56,8 @@ class Absent:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         used = self._use()
+        if self._origin.endswith(".subplots"):
+            return used, used  # fig, axes = plt.subplots(...)
         # As a decorator it hands back what it decorates, so that the function itself stays gradable.
         return args[0] if len(args) == 1 and not kwargs and callable(args[0]) else used
 
