@@ -337,6 +337,11 @@ class Play:
         for remark in self.bench.text_of(self.question).remarks:
             self.flag(remark)
 
+    def watch_autograd(self) -> None:
+        """Flags autograd at work where it is forbidden, traced or not; it may be in a function of another question."""
+        if self._player is not None and self._player.recorded and self.rules.forbids("torch.autograd"):
+            self.flag("autograd recorded what was computed, although torch.autograd is forbidden here")
+
     def close(self) -> None:
         """Ends the player; what it answered first stays known."""
         if self._player is not None:

@@ -11,10 +11,7 @@ import copy
 import importlib
 import inspect
 import random
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -31,6 +28,7 @@ from grader.judge.bench import Bench
 from grader.judge.channel import Budget
 from grader.judge.objects import Attribute, Held, StandIn
 from grader.judge.order import Order, understudy_of
+from grader.judge.overrun import Overrun, at_most
 from grader.judge.players import RAISED, Answered, Enough, Player
 from grader.judge.student import RemoteObject
 
@@ -46,29 +44,6 @@ LONGEST = 2.0
 
 class Different(Exception):
     """The variant answers otherwise than the submission did."""
-
-
-class Overrun(BaseException):
-    """A call of a variant took too long. No ``except Exception`` of a variant stops it."""
-
-
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raises :class:`Overrun` after so many CPU-seconds, where the system has such a clock."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: object) -> None:
-        raise Overrun
-
-    before = signal.signal(signal.SIGVTALRM, ring)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def variant_of(assignment: Assignment, texts: Mapping[str, str]) -> Modules:
@@ -183,7 +158,7 @@ class Actor(Player):
         if operation != "call":
             raise Different
         target, (args, kwargs) = self._target(message), self._own(values)
-        with self._chance, _at_most(LONGEST):
+        with self._chance, at_most(LONGEST):
             result = target(*args, **kwargs)
         return (result, tuple(args)) if message.get("observe") else result
 
