@@ -12,7 +12,7 @@ def spin() -> None:
     try:
         while True:
             pass
-    except Exception:  # noqa: BLE001 - what an Overrun must not be stopped by
+    except Exception:  # which an Overrun is not
         pass
 
 
