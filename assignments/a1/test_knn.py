@@ -590,7 +590,7 @@ def test_cross_validate_uses_the_rest(student, draw, expect):
 @visibility("visible")
 def test_cross_validate_k(student, draw, expect):
     """knn_cross_validate tries each k in k_choices, with as many folds as it is told."""
-    big = int(draw.integers(34, 39))
+    big = int(draw.integers(36, 39))
     x, y = clusters(draw, big=big, small=43 - big, lonely=5)
     got = student.knn.knn_cross_validate(x, y, num_folds=4, k_choices=[36, 1])
     everybody, nearest = (fold_accuracies(expect, got, k, num_folds=4) for k in (36, 1))

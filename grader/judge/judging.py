@@ -209,6 +209,8 @@ class Judging:
             return grader_error(entry, error)
         assert isinstance(item, pytest.Function)
         play = item.stash.get(PLAY, None)
+        if play is not None:
+            play.watch_autograd()
         verdict = verdict_of(entry, play, error, given(item, "__score__"))
         if play is not None and verdict.status is not Status.PASSED and not item.stash[PART].draw:
             play.lose(limit=verdict.status is Status.TIMEOUT)

@@ -179,6 +179,11 @@ class Play:
         for remark in self.bench.text_of(self.question).remarks:
             self.flag(remark)
 
+    def watch_autograd(self) -> None:
+        """Flags autograd at work where it is forbidden, traced or not; it may be in a function of another question."""
+        if self._player is not None and self._player.recorded and self.rules.forbids("torch.autograd"):
+            self.flag("autograd recorded what was computed, although torch.autograd is forbidden here")
+
     def lose(self, *, limit: bool) -> None:
         """Takes down that this run did not pass, and whether it ran into a limit."""
         self.bench.lose(time.monotonic() - self.started)

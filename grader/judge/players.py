@@ -21,9 +21,13 @@ from grader.contract.wire import Frame, Unsendable, WireError
 from grader.judge.channel import Budget, Channel, Limit
 from grader.judge.folders import empty
 from grader.judge.objects import Objects
+from grader.judge.overrun import Overrun, at_most, memory_of
 from grader.judge.process import Watched
 
 REPLY = Budget(cpu_seconds=30.0, wall_seconds=60.0)
+
+LENT_BYTES = 2 * 2**30
+"""So much memory a function of the judge's may take that a submission calls."""
 
 MOST_ANSWERS = 12
 """So many answers of a check are kept for those who want to compare them with others'."""
@@ -77,8 +81,11 @@ class Pipes:
 class Player:
     """A process that plays one check. Calls return plain data; what is not plain stays there and is known by number.
 
-    Where ``ends_early`` is set, :class:`Enough` is raised once the first answers have come.
+    Where ``ends_early`` is set, :class:`Enough` is raised once the first answers have come. ``recorded`` tells whether
+    autograd was at work in a call, as far as the player says.
     """
+
+    recorded = False
 
     def __init__(
         self,
@@ -125,6 +132,7 @@ class Player:
             self._note(RAISED)
             raise
         self._note(value)
+        self.recorded = self.recorded or bool(answer.get("recorded"))
         return value, answer
 
     def _note(self, answer: object) -> None:
@@ -158,10 +166,18 @@ class Player:
             raise BadAnswer(f"The answer could not be read: {error}.") from None
 
     def _reply(self, frame: Frame) -> Frame:
+        seconds = self.limit.budget.cpu_seconds
         try:
-            return self.objects.answer(frame)
+            with at_most(seconds), memory_of(LENT_BYTES):
+                return self.objects.answer(frame)
         except WireError as error:
             raise BadAnswer(f"A question of the program could not be read: {error}.") from None
+        except Overrun:
+            self.watched.kill()
+            raise PlayerTimeout(
+                f"The program called a function that it was handed, or lent, with arguments on which that works for "
+                f"more than {seconds:g} seconds. Look for arguments that are far too large."
+            ) from None
 
     def output(self) -> str:
         """What the submission printed so far, cut to a cap."""

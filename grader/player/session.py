@@ -23,6 +23,7 @@ from grader.contract.chance import seed_generators
 from grader.contract.wire import Frame, Unsendable, WireError, pack, unpack
 from grader.player import absent, checkpoints
 from grader.player.load import Library
+from grader.player.tampering import recorded
 from grader.player.trace import traced
 from grader.player.values import JudgeRef, Values
 
@@ -153,9 +154,12 @@ class Session:
         message = request.message
         target = self._target(message)
         args, kwargs = self.values.decode(message["values"], request)
+        before = recorded()
         with traced(message.get("trace"), self.library) as trace:
             result = target(*args, **kwargs)
-        extra = {"trace": trace.summary} if trace else {}
+        extra: dict[str, Any] = {"trace": trace.summary} if trace else {}
+        if recorded() != before:
+            extra["recorded"] = True
         if message.get("observe"):
             result = (result, tuple(args))
         return self.values.frame(extra, result, keep=bool(message.get("keep")))

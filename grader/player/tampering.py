@@ -21,6 +21,7 @@ _operations: Any = torch._C._len_torch_dispatch_stack
 _excluded: Any = torch._C._dispatch_tls_is_dispatch_key_excluded
 _PYTHON = torch._C.DispatchKey.Python
 _ones = torch.ones
+_recorded: Any = torch._C._autograd._get_sequence_nr
 
 OFF = "the counters were switched off while the submission's own lines ran"
 REPLACED = "the functions that watch the interpreter were replaced"
@@ -37,6 +38,11 @@ REACHING = frozenset(
 def covered() -> bool:
     """Whether torch would tell the counters now; they themselves are off while they work."""
     return bool(_functions() and _operations() and _functions_on() and not _excluded(_PYTHON))
+
+
+def recorded() -> int:
+    """How many operations autograd has recorded in this thread so far; it counts them itself, traced or not."""
+    return int(_recorded())
 
 
 def final_signs(trace: Trace, functions: Counting, operations: Counting) -> list[str]:

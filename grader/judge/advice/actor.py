@@ -16,10 +16,11 @@ import torch
 
 from grader.contract.chance import seed_generators
 from grader.contract.verdict import StudentError
-from grader.judge.advice.running import Chance, Overrun, at_most
+from grader.judge.advice.chance import Chance
 from grader.judge.advice.script import Request, Script, kept
 from grader.judge.channel import Budget
 from grader.judge.objects import Attribute, Held, StandIn
+from grader.judge.overrun import Overrun, at_most
 from grader.judge.players import RAISED, UNANSWERED, Answered, Enough, Player
 from grader.judge.student import RemoteObject
 

@@ -9,6 +9,7 @@ from grader.contract.assignment import Rules
 from grader.contract.verdict import Explanation, RuleBroken
 from grader.judge.rules.growth import Growth, growth
 from grader.judge.rules.loops import loop_count, loop_depth
+from grader.judge.rules.names import forbidden
 from grader.judge.rules.sightings import Sightings
 from grader.judge.source import Texts
 from grader.judge.student import Function, Traceable
@@ -42,6 +43,10 @@ class RuleChecks:
         self._outside = sorted(outside)
         self._note = note
         self._flag = flag
+
+    def forbids(self, name: str) -> bool:
+        """Whether the function or module of this name is forbidden."""
+        return forbidden(name, self._rules) is not None
 
     def vectorised(self, function: Function, small: Sequence[Any], large: Sequence[Any]) -> None:
         """Raises :class:`RuleBroken` when the work of ``function`` is done in a Python loop over the data."""

@@ -16,6 +16,8 @@ SAME_THING = {
     "torch.autograd": (
         "Tensor.backward",
         "Tensor.requires_grad_",
+        "Tensor.requires_grad.__set__",
+        "Tensor.grad_fn",
         "torch.func",
         "torch.enable_grad",
         "torch._C._functorch",
