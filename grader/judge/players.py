@@ -14,6 +14,7 @@ from grader.contract.verdict import (
     Explanation,
     Missing,
     PlayerOutOfMemory,
+    PlayerTimeout,
     StudentError,
     SubmissionProblem,
 )
