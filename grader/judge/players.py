@@ -27,6 +27,9 @@ from grader.judge.process import Watched
 
 REPLY = Budget(cpu_seconds=30.0, wall_seconds=60.0)
 
+CLEARING = Budget(cpu_seconds=3.0, wall_seconds=10.0)
+"""What a player may take for its beginning, where its check may not take more anyway."""
+
 LENT_BYTES = 2 * 2**30
 """So much memory a function of the judge's may take that a submission calls."""
 
@@ -108,9 +111,13 @@ class Player:
         self._numbers = itertools.count(1)
 
     def begin(self, seed: int, budget: Budget) -> None:
-        """Starts the check: seeds the generators, and lets the budget of the whole check run from now on."""
-        self.limit = Limit(self.watched, budget, self.scratch.parent if self.watch_scratch else None)
+        """Starts the check: seeds the generators, and lets the budget of the whole check run from then on."""
+        watched_folder = self.scratch.parent if self.watch_scratch else None
+        # Before that it clears away what another one has left, which is not to be laid at this check's door.
+        cpu, wall = max(budget.cpu_seconds, CLEARING.cpu_seconds), max(budget.wall_seconds, CLEARING.wall_seconds)
+        self.limit = Limit(self.watched, Budget(cpu, wall), watched_folder)
         self.request({"op": "begin", "seed": seed, "scratch": str(self.scratch)})
+        self.limit = Limit(self.watched, budget, watched_folder)
 
     def request(self, message: dict[str, Any], values: Any = None) -> tuple[Any, dict[str, Any]]:
         """Sends a request; returns the value of the answer and the answer's other fields.

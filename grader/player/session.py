@@ -11,7 +11,6 @@ import importlib
 import inspect
 import io
 import os
-import shutil
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -199,10 +198,44 @@ class Session:
 
 
 def _empty(folder: Path) -> None:
-    """Removes what the players before this one have left, which may lie in a file system that no judge can reach."""
-    for left in os.scandir(folder):
-        with suppress(OSError, RecursionError):
-            shutil.rmtree(left.path) if left.is_dir(follow_symlinks=False) else os.unlink(left.path)
+    """Removes what the players before this one have left, which may lie in a file system that no judge can reach.
+
+    Step by step, for folders may lie in each other more deeply than Python recurses, or than a path may name.
+    """
+    os.chdir(folder)
+    entered: list[str] = []
+    waiting = [_folders_here()]
+    while waiting:
+        if waiting[-1]:
+            name = waiting[-1].pop()
+            try:
+                os.chdir(name)
+            except OSError:
+                # Made closed, and so empty: the mode of what is there cannot be changed.
+                with suppress(OSError):
+                    os.rmdir(name)
+                continue
+            entered.append(name)
+            waiting.append(_folders_here())
+        else:
+            waiting.pop()
+            if entered:
+                os.chdir("..")
+                with suppress(OSError):
+                    os.rmdir(entered.pop())
+
+
+def _folders_here() -> list[str]:
+    """Names of the folders in the working folder, of which everything else is removed."""
+    folders: list[str] = []
+    with suppress(OSError), os.scandir() as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                with suppress(OSError):
+                    os.unlink(entry.name)
+    return folders
 
 
 def _replace_method(owner: Any, name: str, stand_in: JudgeRef, parameters: bool) -> None:
