@@ -14,6 +14,10 @@ from grader.judge.rules.operations import held, unexplained
 NO_TRACE = "no trace came back"
 MOST_SIGNS = 8
 
+READ_BY_TORCH = ("Tensor.grad_fn.__get__",)
+"""What torch asks for itself: a module reads it of every parameter that it registers. Where the submission's own text
+asks for it, the text says so."""
+
 
 @dataclass(frozen=True)
 class Sightings:
@@ -37,7 +41,7 @@ class Sightings:
         signs = trace.get("signs")
         told = signs if isinstance(signs, list) else [NO_TRACE]
         return Sightings(
-            tuple(public(name) for name in _names(trace, "functions")),
+            tuple(name for name in map(public, _names(trace, "functions")) if name not in READ_BY_TORCH),
             tuple(public(name) for name in _names(trace, "called")),
             tuple(_names(trace, "operations")),
             tuple(one_line(sign, 200) for sign in told[:MOST_SIGNS] if isinstance(sign, str)),
