@@ -12,7 +12,7 @@ import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import hide_errors, number, visibility, weight
 
-from grader.contract.verdict import CheckFailed, Explanation, StudentError, SubmissionProblem
+from grader.contract.verdict import CheckFailed, Explanation, StudentError
 
 KEYS = ("W1", "b1", "W2", "b2")
 HALVES = ("scores", "hidden")
@@ -264,15 +264,6 @@ def new_net(student, *sizes, dtype, device="cpu", **std):
         if "TypeError" not in problem.error_types:
             raise
         return make(*sizes, device=device, **std)
-
-
-def has_method(student, path):
-    """Whether a class has this method: those of Fall 2019 can be neither saved nor loaded."""
-    try:
-        student.get(path)
-    except SubmissionProblem:
-        return False
-    return True
 
 
 # ---- helpers: searching --------------------------------------------------------------------------------------------
@@ -697,7 +688,7 @@ def test_net_saved(student, reference, draw, expect, note):
     nets = [new_net(student, 5, 8, 4, dtype=torch.float64) for _ in range(2)]
     nets[0].params = params
     expect(nets[0].predict(X), "y_pred").matches(expected, dtype=False)
-    if not has_method(student, "two_layer_net.TwoLayerNet.save"):
+    if student.missing("two_layer_net.TwoLayerNet.save"):
         note("Your TwoLayerNet has no save and load: its parameters cannot be handed in.")
         return
     path = student.scratch_path("net.pt")
