@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from grader.grading.job import Finished, Job
@@ -16,9 +16,7 @@ POLICIES = ("latest", "best", "all")
 
 def latest(jobs: Sequence[Job]) -> tuple[list[Job], list[str]]:
     """The last attempt of each person, in the order of ``jobs``, and a sentence on each person who made several."""
-    last = {id(max(group, key=_when)) for group in _by_person(jobs, _itself)}
-    kept = [job for job in jobs if id(job) in last]
-    return kept, [_told(group, max(group, key=_when), "latest") for group in _by_person(jobs, _itself) if group[1:]]
+    return _counting(jobs, lambda job: job, lambda job: job.handed_in, "latest")
 
 
 def best(finished: Sequence[Finished]) -> tuple[list[Finished], list[str]]:
@@ -28,21 +26,20 @@ def best(finished: Sequence[Finished]) -> tuple[list[Finished], list[str]]:
     """
 
     def worth(each: Finished) -> tuple[float, float]:
-        return each.report.score if each.report else -1.0, _when(each.job)
+        return each.report.score if each.report else -1.0, each.job.handed_in
 
-    groups = _by_person(finished, lambda each: each.job)
-    first = {id(max(group, key=worth)) for group in groups}
-    kept = [each for each in finished if id(each) in first]
-    several = [group for group in groups if group[1:]]
-    return kept, [_told([each.job for each in group], max(group, key=worth).job, "best") for group in several]
+    return _counting(finished, lambda each: each.job, worth, "best")
 
 
-def _itself(job: Job) -> Job:
-    return job
-
-
-def _when(job: Job) -> float:
-    return job.handed_in
+def _counting(
+    things: Sequence[T], job_of: Callable[[T], Job], worth: Callable[[T], Any], word: str
+) -> tuple[list[T], list[str]]:
+    """Of what belongs to one person, what is worth most; and a sentence on each person of whom there is more."""
+    groups = _by_person(things, job_of)
+    chosen = [max(group, key=worth) for group in groups]
+    kept = {id(each) for each in chosen}
+    several = [(len(group), job_of(each)) for group, each in zip(groups, chosen, strict=True) if group[1:]]
+    return [each for each in things if id(each) in kept], [_told(count, job, word) for count, job in several]
 
 
 def _by_person(things: Iterable[T], job_of: Callable[[T], Job]) -> list[list[T]]:
@@ -55,7 +52,7 @@ def _by_person(things: Iterable[T], job_of: Callable[[T], Job]) -> list[list[T]]
     return list(groups.values())
 
 
-def _told(attempts: Sequence[Job], counts: Job, word: str) -> str:
+def _told(count: int, counts: Job, word: str) -> str:
     person = counts.person
     who = person.name or person.sid or person.email or person.login
-    return f"{who}: {len(attempts)} attempts; the {word}, {counts.name}, counts"
+    return f"{who}: {count} attempts; the {word}, {counts.name}, counts"

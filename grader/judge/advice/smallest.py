@@ -168,24 +168,22 @@ def _at(place: Place, answers: Sequence[object]) -> object:
     return found
 
 
-def _sizes(value: object) -> Iterator[int]:
-    """The sizes of all axes, above 1, in a script or a part of it."""
-    if isinstance(value, Script):
-        yield from (size for message, values in value.requests if message["op"] != "patch" for size in _sizes(values))
-    elif isinstance(value, torch.Tensor):
-        yield from (size for size in value.shape if size > 1)
-    elif isinstance(value, dict | tuple | list):
-        yield from (size for part in (value.values() if isinstance(value, dict) else value) for size in _sizes(part))
+def _sizes(script: Script) -> Iterator[int]:
+    """The sizes of all axes above 1."""
+    yield from (size for tensor in _tensors(script) for size in tensor.shape if size > 1)
 
 
 def count_numbers(script: Script) -> int:
     """How many numbers the tensors of a script hold."""
-    return sum(int(np.prod(shape)) for message, values in script.requests for shape in _shapes(message, values))
+    return sum(tensor.numel() for tensor in _tensors(script))
 
 
-def _shapes(message: Mapping[str, Any], value: object) -> Iterator[tuple[int, ...]]:
-    if isinstance(value, torch.Tensor):
-        yield tuple(value.shape)
-    elif isinstance(value, dict | tuple | list) and message["op"] != "patch":
+def _tensors(value: object) -> Iterator[torch.Tensor]:
+    """The tensors of a script, but for what is lent, or of a part of it."""
+    if isinstance(value, Script):
+        yield from (found for message, part in value.requests if message["op"] != "patch" for found in _tensors(part))
+    elif isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict | tuple | list):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _shapes(message, part)
+            yield from _tensors(part)

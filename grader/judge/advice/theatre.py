@@ -242,9 +242,5 @@ class Theatre:
         return found if count == len(scene.heard.first) else None
 
 
-def _alike(some: Sequence[object], others: Sequence[object]) -> bool:
-    return len(some) == len(others) and all(map(same, some, others))
-
-
 def _without_numbers(text: str) -> str:
     return re.sub(r"[-+]?\d[\d.e+-]*", "0", text)

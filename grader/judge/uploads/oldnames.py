@@ -18,8 +18,8 @@ def in_current_names(text: str, older_names: Mapping[str, str]) -> tuple[str, tu
 
     Attributes (``net.old``), strings and comments stay, and so do the numbers of lines.
     """
-    tree = parse(text)
-    if not older_names or isinstance(tree, Fault):
+    tree = parse(text) if older_names else None
+    if tree is None or isinstance(tree, Fault):
         return text, ()
     defined = definitions(tree).defined
     current = {old: new for new, old in older_names.items() if old in defined and new not in defined}
