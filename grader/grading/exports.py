@@ -71,10 +71,11 @@ def is_of_an_export(folder: str, entries: Collection[str]) -> bool:
     """Whether a folder of this name, in which these entries lie, is what a platform wrote, as far as names tell."""
     if METADATA in entries or (folder.endswith(_CLASSROOM) and entries):
         return True
-    return any(
-        2 * sum(bool(pattern.fullmatch(entry)) for entry in entries) > len(entries)
-        for pattern in (_CANVAS, _CANVAS_ANONYMOUS, _MOODLE)
-    )
+    return any(_most_fit(pattern, entries) for pattern in (_CANVAS, _CANVAS_ANONYMOUS, _MOODLE))
+
+
+def _most_fit(pattern: re.Pattern[str], names: Collection[str]) -> bool:
+    return 2 * sum(bool(pattern.fullmatch(name)) for name in names) > len(names)
 
 
 def laid_out(files: tuple[Path, ...], folder: Path) -> Path:
@@ -156,14 +157,12 @@ def _grouped(
     folder: Path, pattern: re.Pattern[str], *by: str
 ) -> dict[tuple[str, ...], list[tuple[Path, re.Match[str]]]]:
     """The entries of ``folder`` whose names fit, by parts of these; none at all where most names do not fit."""
-    entries = list(_visible(folder))
+    entries = {path.name: path for path in _visible(folder)}
     groups: dict[tuple[str, ...], list[tuple[Path, re.Match[str]]]] = {}
-    fitting = 0
-    for path in entries:
-        if match := pattern.fullmatch(path.name):
+    for name, path in entries.items() if _most_fit(pattern, entries) else ():
+        if match := pattern.fullmatch(name):
             groups.setdefault(tuple(match[part] for part in by), []).append((path, match))
-            fitting += 1
-    return groups if 2 * fitting > len(entries) else {}
+    return groups
 
 
 def _visible(folder: Path) -> Iterable[Path]:
