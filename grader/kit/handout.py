@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -19,8 +18,8 @@ from markupsafe import Markup
 
 from grader.contract.assignment import HANDOUT, Assignment
 from grader.exits import UsageError
+from grader.kit.page import render
 from grader.kit.tasks import tasks_of
-from grader.pages.html import policy
 
 if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
@@ -71,14 +70,8 @@ def page(text: str, title: str) -> str:
     parser.use(anchors_plugin, max_level=3)
     parser.core.ruler.push("alignment", _aligned_by_class)
     parser.use(dollarmath_plugin, allow_space=False, renderer=lambda tex, how: convert(tex, display=_display(how)))
-    style = _style()
-    template = Environment(loader=PackageLoader("grader.kit", "files"), autoescape=True, undefined=StrictUndefined)
-    return template.get_template("handout.html.j2").render(
-        title=title,
-        style=Markup(style),  # noqa: S704 - a file of ours
-        policy=policy(style),
-        body=Markup(parser.render(text)),  # noqa: S704 - the parser escapes markup
-    )
+    body = Markup(parser.render(text))  # noqa: S704 - the parser escapes markup
+    return render("handout.html.j2", ("handout.css",), title=title, body=body)
 
 
 def _aligned_by_class(state: StateCore) -> None:
@@ -90,12 +83,6 @@ def _aligned_by_class(state: StateCore) -> None:
 
 def _display(how: dict[str, bool]) -> str:
     return "block" if how["display_mode"] else "inline"
-
-
-@cache
-def _style() -> str:
-    loader = PackageLoader("grader.kit", "files")
-    return loader.get_source(Environment(), "handout.css")[0]  # noqa: S701 - read, and not rendered
 
 
 def _environment(loader: ChoiceLoader | PackageLoader) -> Environment:

@@ -10,18 +10,15 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from rich.table import Table
 
 from grader.contract.assignment import FIGURES, Assignment
 from grader.exits import UsageError
 from grader.kit.experiments import run
 from grader.kit.figures import Chart, Section, read
-from grader.pages.html import policy
+from grader.kit.page import render
 from grader.pages.terminal import console
 
 LIBRARIES = ("matplotlib", "PIL", "sacrebleu")
@@ -99,17 +96,9 @@ def page(sections: Sequence[Section], asked: Asked) -> str:
     """The sections as a page of its own, light or dark as its reader has it."""
     from grader.kit import charts
 
-    environment = Environment(
-        loader=PackageLoader("grader.kit", "files"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = "\n".join(_text(name) for name in ("handout.css", "plots.css"))
-    return environment.get_template("plots.html.j2").render(
-        policy=policy(style),
-        style=Markup(style),  # noqa: S704 - files of ours
+    return render(
+        "plots.html.j2",
+        ("handout.css", "plots.css"),
         sections=sections,
         quick=asked.quick,
         seed=asked.seed,
@@ -117,9 +106,3 @@ def page(sections: Sequence[Section], asked: Asked) -> str:
         light=lambda chart: charts.address(chart, charts.LIGHT),
         dark=lambda chart: charts.address(chart, charts.DARK),
     )
-
-
-@cache
-def _text(name: str) -> str:
-    loader = PackageLoader("grader.kit", "files")
-    return loader.get_source(Environment(), name)[0]  # noqa: S701 - read, and not rendered
